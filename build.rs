@@ -1,0 +1,70 @@
+//! Builds the guests that ship with convey and encodes them as components, so that one binary is enough.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+/// A guest crate, the target it is built for, and the flags of that target.
+struct Guest {
+    name: &'static str,
+    target: &'static str,
+    rustflags: &'static str,
+}
+
+/// Sources and sinks speak HTTP and so need WASI; a mapper imports nothing, and its hashing is faster with simd128.
+const GUESTS: [Guest; 3] = [
+    Guest { name: "highlevel", target: "wasm32-wasip2", rustflags: "" },
+    Guest { name: "meta", target: "wasm32-wasip2", rustflags: "" },
+    Guest { name: "rules", target: "wasm32-unknown-unknown", rustflags: "-C target-feature=+simd128" },
+];
+
+fn main() {
+    for watched in ["guest", "wit", "Cargo.toml", "Cargo.lock", "build.rs"] {
+        println!("cargo::rerun-if-changed={watched}");
+    }
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    // A directory of the guests' own: the outer build holds the lock of the usual one.
+    let target_dir = out.join("guests");
+    for target in ["wasm32-wasip2", "wasm32-unknown-unknown"] {
+        let guests: Vec<&Guest> = GUESTS.iter().filter(|guest| guest.target == target).collect();
+        build(&guests, target, &target_dir);
+        for guest in guests {
+            let module = target_dir.join(target).join("guest").join(format!("convey_{}.wasm", guest.name));
+            let component = out.join(format!("{}.wasm", guest.name));
+            encode(&module, &component);
+        }
+    }
+    let row = |guest: &Guest| format!("Builtin {{ name: {:?}, bytes: include_bytes!({:?}) }},", guest.name, out.join(format!("{}.wasm", guest.name)));
+    let rows: String = GUESTS.iter().map(row).collect();
+    fs::write(out.join("builtin.rs"), format!("&[{rows}]")).expect("OUT_DIR can be written");
+}
+
+fn build(guests: &[&Guest], target: &str, target_dir: &Path) {
+    let mut cargo = Command::new(env::var_os("CARGO").expect("cargo sets CARGO"));
+    cargo.args(["build", "--locked", "--profile", "guest", "--target", target, "--target-dir"]).arg(target_dir);
+    for guest in guests {
+        cargo.args(["--package", &format!("convey-{}", guest.name)]);
+    }
+    // What the outer build was told about its own compiler flags and lints is not about the guests.
+    for outer in ["CARGO_ENCODED_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_TARGET", "RUSTC"] {
+        cargo.env_remove(outer);
+    }
+    cargo.env("RUSTFLAGS", guests[0].rustflags);
+    let built = cargo.status().expect("cargo can be started");
+    assert!(built.success(), "the guests for {target} did not build; if the target is missing, run: rustup toolchain install");
+}
+
+fn encode(module: &Path, component: &Path) {
+    let bytes = fs::read(module).unwrap_or_else(|error| panic!("{}: {error}", module.display()));
+    // wasm32-wasip2 links a component already; wasm32-unknown-unknown leaves a module.
+    let encoded = if bytes.get(4..8) == Some(&[0x0d, 0x00, 0x01, 0x00]) {
+        bytes
+    } else {
+        wit_component::ComponentEncoder::default()
+            .validate(true)
+            .module(&bytes)
+            .and_then(|encoder| encoder.encode())
+            .unwrap_or_else(|error| panic!("{} is not a component: {error:#}", module.display()))
+    };
+    fs::write(component, encoded).unwrap_or_else(|error| panic!("{}: {error}", component.display()));
+}

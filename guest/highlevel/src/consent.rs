@@ -1,0 +1,42 @@
+//! Do-not-disturb: one flag, and a state per channel.
+
+use serde_json::Value;
+
+use crate::bindings::convey::pipeline::types::Consent;
+use crate::digest;
+use crate::json::{flag, text};
+
+/// Reads `dnd` and `dndSettings` of a contact or webhook. `active` means blocked, `permanent` blocked for good; v2 spells channels `SMS`, v3 `sms`.
+pub fn consent(value: &Value) -> Consent {
+    let channels = value.get("dndSettings").and_then(Value::as_object);
+    let mut blocked_channels: Vec<String> = channels
+        .into_iter()
+        .flatten()
+        .filter(|(_, state)| matches!(text(state, "status").as_deref(), Some("active" | "permanent")))
+        .map(|(channel, _)| channel.to_ascii_lowercase())
+        .collect();
+    blocked_channels.sort();
+    blocked_channels.dedup();
+    Consent { do_not_disturb: flag(value, "dnd"), blocked_channels }
+}
+
+/// What memory keeps of it.
+pub fn mark(consent: &Consent) -> String {
+    digest::mark(&[if consent.do_not_disturb { "dnd" } else { "open" }, &consent.blocked_channels.join(" ")])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn both_spellings_say_the_same() {
+        let dated = json!({"dnd": true, "dndSettings": {"SMS": {"status": "permanent"}, "Email": {"status": "active"}, "Call": {"status": "inactive"}}});
+        let v3 = json!({"dnd": true, "dndSettings": {"email": {"status": "active"}, "sms": {"status": "active"}}});
+        assert_eq!(consent(&dated).blocked_channels, ["email", "sms"]);
+        assert_eq!(mark(&consent(&dated)), mark(&consent(&v3)));
+        assert_ne!(mark(&consent(&dated)), mark(&consent(&json!({"dnd": true}))));
+    }
+}

@@ -1,0 +1,145 @@
+//! A contact's own fields as short digests: enough to see which changed, and nothing personal to keep.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::bindings::convey::pipeline::types::{Attribution, Contact, FieldValue};
+use crate::digest;
+
+/// Field name (the contract's) to digest. A field that is empty is not in it.
+pub type Fields = BTreeMap<String, String>;
+
+/// Every field that `contact-updated` speaks of. Tags and consent have triggers of their own.
+pub fn fields(contact: &Contact) -> Fields {
+    let mut fields = carried(contact);
+    let mut put = |name: &str, value: String| {
+        if !value.is_empty() {
+            fields.insert(name.into(), digest::hex(&[&contact.id, name, &value], 12));
+        }
+    };
+    // Derived where the parts are known: a new first name is one change, not two.
+    if contact.first_name.is_none() && contact.last_name.is_none() {
+        put("full-name", contact.full_name.clone().unwrap_or_default());
+    }
+    put("emails", contact.emails.join("\n"));
+    put("phones", contact.phones.join("\n"));
+    put("gender", contact.gender.clone().unwrap_or_default());
+    put("business", contact.business.clone().unwrap_or_default());
+    put("first-touch", contact.first_touch.as_ref().map(touch).unwrap_or_default());
+    put("last-touch", contact.last_touch.as_ref().map(touch).unwrap_or_default());
+    fields
+}
+
+/// The fields a contact webhook carries as the API does.
+pub fn carried(contact: &Contact) -> Fields {
+    let plain = [
+        ("first-name", &contact.first_name),
+        ("last-name", &contact.last_name),
+        ("date-of-birth", &contact.date_of_birth),
+        ("street", &contact.street),
+        ("city", &contact.city),
+        ("state", &contact.state),
+        ("postal-code", &contact.postal_code),
+        ("country", &contact.country),
+        ("source", &contact.source),
+    ];
+    let custom =
+        contact.custom_fields.iter().map(|field| (format!("custom-fields.{}", field.key), written(&field.value)));
+    let plain = plain.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
+    plain.chain(custom).map(|(name, value)| (name.clone(), digest::hex(&[&contact.id, &name, &value], 12))).collect()
+}
+
+/// The fields at creation: the webhook's word where it has one, because the contact fetched may have moved on, and what moved on is yet to be told.
+pub fn at_creation(webhook: &Contact, fetched: &Contact) -> Fields {
+    let later = |fetched: &[String], said: &[String]| {
+        if fetched.first() == said.first() { fetched.to_vec() } else { said.to_vec() }
+    };
+    let mut fields = fields(&Contact {
+        emails: later(&fetched.emails, &webhook.emails),
+        phones: later(&fetched.phones, &webhook.phones),
+        ..fetched.clone()
+    });
+    for name in carried(fetched).into_keys() {
+        fields.remove(&name);
+    }
+    fields.extend(carried(webhook));
+    fields
+}
+
+/// Names of the fields that differ, in order.
+pub fn changed(before: &Fields, after: &Fields) -> Vec<String> {
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    names.into_iter().filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
+}
+
+/// What a version keeps of the whole.
+pub fn mark(fields: &Fields) -> String {
+    let parts: Vec<&str> = fields.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]).collect();
+    digest::mark(&parts)
+}
+
+fn written(value: &FieldValue) -> String {
+    match value {
+        FieldValue::Text(text) | FieldValue::Json(text) => text.clone(),
+        FieldValue::Number(number) => number.to_string(),
+        FieldValue::Flag(flag) => flag.to_string(),
+        FieldValue::Many(items) => items.join("\n"),
+    }
+}
+
+fn touch(touch: &Attribution) -> String {
+    let known = [
+        &touch.fbclid,
+        &touch.fbc,
+        &touch.fbp,
+        &touch.event_id,
+        &touch.client_ip,
+        &touch.user_agent,
+        &touch.url,
+        &touch.referrer,
+        &touch.campaign,
+        &touch.lead_id,
+    ];
+    let mut text: String = known.iter().map(|field| format!("{}\n", field.as_deref().unwrap_or_default())).collect();
+    for (name, value) in &touch.other {
+        text.push_str(&format!("{name}={value}\n"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::contact::contact;
+
+    #[test]
+    fn only_what_changed_is_named() {
+        let before = fields(&contact(
+            &json!({"id": "c", "firstName": "A", "name": "A B", "city": "X", "customFields": [{"id": "f", "value": 1}]}),
+        ));
+        let after = fields(&contact(
+            &json!({"id": "c", "firstName": "C", "name": "C B", "email": "a@b.c", "customFields": [{"id": "f", "value": 2}], "tags": ["x"]}),
+        ));
+        assert_eq!(changed(&before, &after), ["city", "custom-fields.f", "emails", "first-name"]);
+        assert_eq!(changed(&after, &after), Vec::<String>::new());
+    }
+
+    #[test]
+    fn nothing_personal_is_kept() {
+        let kept = serde_json::to_string(&fields(&contact(&json!({"id": "c", "email": "a@b.c", "firstName": "Zoë"}))))
+            .expect("plain");
+        assert!(!kept.contains("a@b.c") && !kept.contains("Zoë"), "{kept}");
+        let elsewhere = fields(&contact(&json!({"id": "d", "firstName": "Zoë"})));
+        assert!(!kept.contains(&elsewhere["first-name"]), "the same name of two people must not look the same");
+    }
+
+    #[test]
+    fn creation_keeps_the_webhooks_word() {
+        let said = contact(&json!({"id": "c", "firstName": "A", "email": "a@b.c", "city": "X"}));
+        let now = contact(
+            &json!({"id": "c", "firstName": "A", "email": "a@b.c", "additionalEmails": ["d@e.f"], "city": "Y", "state": "TX", "businessId": "b"}),
+        );
+        assert_eq!(changed(&at_creation(&said, &now), &fields(&now)), ["city", "state"]);
+    }
+}

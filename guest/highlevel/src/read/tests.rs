@@ -1,0 +1,327 @@
+use std::cell::RefCell;
+
+use serde_json::json;
+
+use super::*;
+use crate::bindings::convey::pipeline::types::{Change, Trigger};
+use crate::samples::{delivery, ready, subject};
+
+/// A contact in the CRM and what this source has read of it so far.
+struct Crm {
+    contact: RefCell<Option<Value>>,
+    asked: RefCell<Vec<String>>,
+    status: u16,
+    memory: RefCell<Option<Vec<u8>>>,
+}
+
+impl Crm {
+    fn holding(contact: Value) -> Self {
+        Self {
+            contact: RefCell::new(Some(contact)),
+            asked: RefCell::default(),
+            status: 200,
+            memory: RefCell::default(),
+        }
+    }
+
+    fn set(&self, field: &str, value: Value) {
+        if let Some(contact) = self.contact.borrow_mut().as_mut() {
+            contact[field] = value;
+        }
+    }
+
+    /// Reads bodies as deliveries received at 1000, 1001, …; the memory is kept only if `keep`.
+    fn try_read(&self, bodies: &[Value], keep: bool) -> Result<Reading, SourceError> {
+        let deliveries = bodies.iter().zip(1000..).map(|(body, at)| delivery(&at.to_string(), at, body)).collect();
+        let work = Work { contact: Some("c".into()), memory: self.memory.borrow().clone(), deliveries };
+        let get = async |path: String, _version: String| {
+            self.asked.borrow_mut().push(path);
+            let (status, body) = match &*self.contact.borrow() {
+                Some(contact) => (self.status, json!({"contact": contact})),
+                None => (400, json!({"statusCode": 400, "message": "Contact with id c not found"})),
+            };
+            Ok(Reply { status, headers: Vec::new(), body: body.to_string().into_bytes() })
+        };
+        let reading = ready(read(&subject("country = \"US\""), &[work], get)).items.remove(0)?;
+        if keep {
+            self.memory.replace(reading.memory.clone());
+        }
+        Ok(reading)
+    }
+
+    fn read(&self, bodies: &[Value]) -> Vec<Result<Vec<Change>, Silence>> {
+        self.try_read(bodies, true).expect("the CRM answers").answers
+    }
+
+    fn one(&self, body: Value) -> Result<Vec<Change>, Silence> {
+        self.read(&[body]).remove(0)
+    }
+}
+
+fn hook(kind: &str, second: u64, fields: Value) -> Value {
+    let mut body = json!({"type": kind, "id": "c", "locationId": "loc", "timestamp": format!("2026-01-01T00:00:{second:02}.000Z")});
+    for (name, value) in fields.as_object().expect("fields") {
+        body[name] = value.clone();
+    }
+    body
+}
+
+fn deal(kind: &str, second: u64, stage: &str, status: &str) -> Value {
+    hook(
+        kind,
+        second,
+        json!({"id": "o", "contactId": "c", "pipelineId": "p", "pipelineStageId": stage, "status": status, "monetaryValue": 40}),
+    )
+}
+
+fn zoe() -> Value {
+    json!({"id": "c", "locationId": "loc", "firstName": "Zoë", "email": "z@example.org", "tags": ["a"], "city": "Austin",
+        "attributionSource": {"fbclid": "IwAR1"}})
+}
+
+fn opportunity(answer: &Result<Vec<Change>, Silence>) -> (String, Vec<String>) {
+    match answer.as_ref().map(|changes| &changes[0].trigger) {
+        Ok(Trigger::OpportunityChanged(told)) => {
+            let stage = told.stage.as_ref().map(|stage| stage.id.clone()).unwrap_or_default();
+            (stage, told.earlier.iter().map(|stage| stage.id.clone()).collect())
+        }
+        other => panic!("not an opportunity: {other:?}"),
+    }
+}
+
+fn delta(answer: &Result<Vec<Change>, Silence>) -> Vec<(String, String)> {
+    let changes = answer.as_ref().expect("changes");
+    let deltas = changes.iter().map(|change| match &change.trigger {
+        Trigger::TagsChanged(delta) => (delta.added.join(" "), delta.removed.join(" ")),
+        other => panic!("not tags: {other:?}"),
+    });
+    deltas.collect()
+}
+
+#[test]
+fn a_new_contact_speaks_once_with_its_attribution() {
+    let crm = Crm::holding(zoe());
+    let body = hook("ContactCreate", 1, json!({"firstName": "Zoë"}));
+    let answers = crm.read(&[body.clone(), body]);
+    let changes = answers[0].as_ref().expect("told");
+    assert_eq!(
+        (changes.len(), &changes[0].trigger, changes[0].occurred_at, changes[0].seen_at),
+        (1, &Trigger::ContactCreated, 1_767_225_601_000, 1000)
+    );
+    assert!(changes[0].contact.first_touch.is_some());
+    assert_eq!(changes[0].country.as_deref(), Some("US"));
+    assert_eq!(answers[1], Err(Silence::Repeated));
+    assert_eq!(*crm.asked.borrow(), ["/contacts/c"], "once for all that waits");
+}
+
+#[test]
+fn first_sight_is_a_baseline() {
+    for kind in ["ContactUpdate", "ContactTagUpdate", "ContactDndUpdate"] {
+        let crm = Crm::holding(zoe());
+        assert_eq!(crm.one(hook(kind, 1, json!({"tags": ["a"]}))), Err(Silence::Baseline), "{kind}");
+        let again = crm.one(hook(kind, 1, json!({"tags": ["a"]})));
+        assert!(matches!(again, Err(Silence::Unchanged | Silence::Repeated)), "{kind} {again:?}");
+    }
+    let crm = Crm::holding(zoe());
+    assert!(crm.one(hook("TaskCreate", 1, json!({"id": "t", "contactId": "c", "title": "call"}))).is_ok());
+    assert!(crm.one(deal("OpportunityUpdate", 2, "s1", "open")).is_ok());
+}
+
+#[test]
+fn an_update_names_what_changed() {
+    let crm = Crm::holding(zoe());
+    assert_eq!(crm.one(hook("ContactUpdate", 1, json!({}))), Err(Silence::Baseline));
+    assert_eq!(crm.one(hook("ContactUpdate", 2, json!({}))), Err(Silence::Unchanged));
+    crm.set("city", json!("Boston"));
+    crm.set("phone", json!("+13105550100"));
+    let answer = crm.one(hook("ContactUpdate", 3, json!({}))).expect("told");
+    assert_eq!(answer[0].trigger, Trigger::ContactUpdated(vec!["city".into(), "phones".into()]));
+    crm.set("city", json!("Austin"));
+    let back = crm.one(hook("ContactUpdate", 4, json!({}))).expect("told");
+    crm.set("city", json!("Boston"));
+    let again = crm.one(hook("ContactUpdate", 5, json!({}))).expect("told");
+    assert!(answer[0].id != again[0].id && back[0].id != again[0].id, "a return is another fact");
+}
+
+#[test]
+fn an_update_between_creation_and_fetch_is_not_swallowed() {
+    let crm = Crm::holding(zoe());
+    crm.set("city", json!("Boston"));
+    assert!(
+        crm.one(hook("ContactCreate", 1, json!({"firstName": "Zoë", "email": "z@example.org", "city": "Austin"})))
+            .is_ok()
+    );
+    let answer = crm.one(hook("ContactUpdate", 2, json!({"city": "Boston"}))).expect("told");
+    assert_eq!(answer[0].trigger, Trigger::ContactUpdated(vec!["city".into()]));
+}
+
+#[test]
+fn tags_are_told_by_difference_in_any_order() {
+    let crm = Crm::holding(zoe());
+    let answers = crm.read(&[
+        hook("ContactTagUpdate", 5, json!({"tags": ["a", "b", "c"]})),
+        hook("ContactTagUpdate", 3, json!({"tags": ["a", "b"]})),
+        hook("ContactCreate", 1, json!({"tags": ["a"]})),
+    ]);
+    assert_eq!(delta(&answers[0]), [("c".into(), String::new())]);
+    assert_eq!(delta(&answers[1]), [("b".into(), String::new())]);
+    assert_eq!(crm.one(hook("ContactTagUpdate", 5, json!({"tags": ["a", "b", "c"]}))), Err(Silence::Repeated));
+    assert_eq!(delta(&crm.one(hook("ContactTagUpdate", 9, json!({})))), [(String::new(), "a b c".into())]);
+    // Late: d came after 5 and was gone by 9.
+    let late = crm.one(hook("ContactTagUpdate", 7, json!({"tags": ["a", "b", "c", "d"]})));
+    assert_eq!(delta(&late), [("d".into(), String::new()), (String::new(), "d".into())]);
+}
+
+#[test]
+fn tags_before_the_creation_was_heard_of() {
+    let crm = Crm::holding(zoe());
+    assert_eq!(crm.one(hook("ContactTagUpdate", 5, json!({"tags": ["a", "vip"]}))), Err(Silence::Baseline));
+    let created = crm.one(hook("ContactCreate", 1, json!({"tags": ["a"]}))).expect("told");
+    assert_eq!(created[0].trigger, Trigger::ContactCreated);
+    assert!(matches!(&created[1].trigger, Trigger::TagsChanged(delta) if delta.added == ["vip"]));
+    assert_eq!(created[1].occurred_at, 1_767_225_605_000);
+}
+
+#[test]
+fn consent_changes_once() {
+    let crm = Crm::holding(zoe());
+    assert!(crm.one(hook("ContactCreate", 1, json!({}))).is_ok());
+    let blocked = json!({"dnd": true, "dndSettings": {"SMS": {"status": "active"}}});
+    let change = crm.one(hook("ContactDndUpdate", 2, blocked.clone())).expect("told");
+    assert_eq!(
+        (&change[0].trigger, &change[0].contact.consent.blocked_channels),
+        (&Trigger::ConsentChanged, &vec!["sms".to_owned()])
+    );
+    assert_eq!(crm.one(hook("ContactDndUpdate", 2, blocked)), Err(Silence::Repeated));
+    assert_eq!(crm.one(hook("ContactDndUpdate", 1, json!({"dnd": true}))), Err(Silence::Unchanged));
+}
+
+#[test]
+fn twins_of_an_opportunity_are_one_fact() {
+    let crm = Crm::holding(zoe());
+    let answers = crm.read(&[deal("OpportunityCreate", 1, "new", "open"), deal("OpportunityUpdate", 1, "new", "open")]);
+    assert_eq!((opportunity(&answers[0]).0.as_str(), &answers[1]), ("new", &Err(Silence::Repeated)));
+    let answers =
+        crm.read(&[deal("OpportunityUpdate", 5, "won", "open"), deal("OpportunityStageUpdate", 6, "won", "open")]);
+    assert_eq!((opportunity(&answers[0]), &answers[1]), (("won".into(), vec!["new".into()]), &Err(Silence::Repeated)));
+    let late = crm.one(deal("OpportunityStageUpdate", 3, "called", "open"));
+    assert_eq!(opportunity(&late), ("called".into(), vec!["new".into()]), "late, and told");
+    assert_eq!(crm.one(deal("OpportunityUpdate", 3, "called", "open")), Err(Silence::Repeated));
+    assert_eq!(crm.one(deal("OpportunityAssignedToUpdate", 7, "won", "open")), Err(Silence::Unchanged));
+    assert!(matches!(&crm.one(deal("OpportunityDelete", 8, "won", "open")).expect("told")[0].trigger,
+        Trigger::OpportunityChanged(told) if told.status.as_deref() == Some("deleted")));
+    assert_eq!(crm.one(deal("OpportunityUpdate", 8, "won", "open")), Err(Silence::Repeated));
+}
+
+#[test]
+fn tasks_notes_and_appointments_speak_once_each() {
+    let crm = Crm::holding(zoe());
+    let of = |kind: &str, second, fields: Value| {
+        let mut body = hook(kind, second, fields);
+        body["contactId"] = json!("c");
+        body
+    };
+    for body in [
+        of("TaskComplete", 2, json!({"id": "t", "title": "call"})),
+        of("TaskCreate", 1, json!({"id": "t", "title": "call"})),
+        of("TaskDelete", 3, json!({"id": "t"})),
+        of("NoteCreate", 1, json!({"id": "n", "body": "one"})),
+        of("NoteUpdate", 2, json!({"id": "n", "body": "two"})),
+        of("NoteDelete", 3, json!({"id": "n", "body": "two"})),
+        hook("AppointmentCreate", 1, json!({"appointment": {"id": "a", "contactId": "c", "appointmentStatus": "new"}})),
+        hook(
+            "AppointmentUpdate",
+            2,
+            json!({"appointment": {"id": "a", "contactId": "c", "appointmentStatus": "showed"}}),
+        ),
+        hook("AppointmentDelete", 3, json!({"appointment": {"id": "a", "contactId": "c"}})),
+    ] {
+        assert_eq!(crm.one(body.clone()).map(|changes| changes.len()), Ok(1), "{body}");
+        assert_eq!(crm.one(body.clone()), Err(Silence::Repeated), "{body}");
+    }
+    assert_eq!(
+        crm.one(of("NoteUpdate", 1, json!({"id": "n", "body": "one"}))),
+        Err(Silence::Repeated),
+        "the twin of its creation"
+    );
+}
+
+#[test]
+fn a_deleted_contact_is_not_asked_for() {
+    let crm = Crm::holding(zoe());
+    let answers = crm.read(&[
+        hook("NoteCreate", 1, json!({"id": "n", "contactId": "c", "body": "x"})),
+        hook("ContactDelete", 2, json!({"firstName": "Zoë", "email": "z@example.org"})),
+    ]);
+    assert!(crm.asked.borrow().is_empty());
+    for answer in &answers {
+        assert_eq!(answer.as_ref().expect("told")[0].contact.emails, ["z@example.org"]);
+    }
+    assert_eq!(crm.one(hook("ContactDelete", 2, json!({}))), Err(Silence::Repeated));
+}
+
+#[test]
+fn a_contact_that_is_gone_is_what_its_webhook_says() {
+    let crm = Crm::holding(zoe());
+    assert!(crm.one(hook("ContactCreate", 1, zoe())).is_ok());
+    crm.contact.replace(None);
+    let answer = crm.one(hook("ContactUpdate", 2, json!({"firstName": "Zoë", "city": "Boston"}))).expect("told");
+    assert_eq!(answer[0].trigger, Trigger::ContactUpdated(vec!["city".into()]));
+    assert_eq!(answer[0].contact.city.as_deref(), Some("Boston"));
+}
+
+#[test]
+fn reading_again_after_a_crash_gives_the_same() {
+    let crm = Crm::holding(zoe());
+    crm.read(&[hook("ContactCreate", 1, json!({"tags": ["a"]}))]);
+    let waiting = [
+        deal("OpportunityCreate", 2, "new", "open"),
+        hook("ContactTagUpdate", 3, json!({"tags": ["a", "b"]})),
+        hook("TaskCreate", 4, json!({"id": "t", "contactId": "c"})),
+    ];
+    let first = crm.try_read(&waiting, false).expect("read");
+    let second = crm.try_read(&waiting, false).expect("read");
+    assert!(
+        first.answers == second.answers && first.memory == second.memory && first.answers.iter().all(Result::is_ok)
+    );
+}
+
+#[test]
+fn bad_and_foreign_deliveries_take_no_neighbour_along() {
+    let crm = Crm::holding(zoe());
+    let answers = crm.read(&[
+        json!("not an object"),
+        hook("PLAN_CHANGE", 1, json!({})),
+        hook("NoteCreate", 2, json!({"id": "n", "contactId": "someone else"})),
+        hook("NoteCreate", 3, json!({"id": "n", "contactId": "c", "body": "x"})),
+    ]);
+    let told: Vec<bool> = answers.iter().map(Result::is_ok).collect();
+    assert_eq!(told, [false, false, false, true]);
+    let quiet = Crm::holding(zoe());
+    assert_eq!(quiet.one(hook("LocationUpdate", 1, json!({}))), Err(Silence::Irrelevant));
+    assert!(quiet.asked.borrow().is_empty() && quiet.memory.borrow().is_none());
+}
+
+#[test]
+fn an_error_of_the_api_is_the_works() {
+    let crm = Crm { status: 503, ..Crm::holding(zoe()) };
+    assert!(matches!(crm.try_read(&[hook("ContactCreate", 1, json!({}))], true), Err(SourceError::Unavailable(_))));
+    let work = Work { contact: Some("c".into()), memory: None, deliveries: Vec::new() };
+    let get = async |_: String, _: String| Err("no answer".to_owned());
+    let readings = ready(read(&subject("x = 1"), std::slice::from_ref(&work), get));
+    assert!(matches!(&readings.items[0], Err(SourceError::Invalid(text)) if text.contains('x')));
+}
+
+#[test]
+fn memory_repeats_nothing_personal() {
+    let crm = Crm::holding(zoe());
+    crm.read(&[
+        hook("ContactCreate", 1, zoe()),
+        hook("NoteCreate", 2, json!({"id": "n", "contactId": "c", "body": "secret"})),
+    ]);
+    let memory = String::from_utf8(crm.memory.borrow().clone().expect("remembered")).expect("text");
+    assert!(
+        !["z@example.org", "Zoë", "Austin", "secret", "IwAR1"].iter().any(|personal| memory.contains(personal)),
+        "{memory}"
+    );
+}

@@ -1,0 +1,45 @@
+//! The component: the contract's functions, each one line to the module that knows.
+
+use wstd::runtime::block_on;
+
+use crate::bindings::convey::pipeline::types::{ConversionEvent, Membership, UserData};
+use crate::bindings::exports::convey::pipeline::conversions_sink::{
+    Destination, Guest, Outcome, Profile, Session, Shipment,
+};
+use crate::settings::Settings;
+use crate::{audience, deliver, describe, encode, http, probe};
+
+/// What the contract is exported by.
+pub struct Meta;
+
+impl Guest for Meta {
+    fn describe() -> Profile {
+        describe::profile()
+    }
+
+    fn configure(settings: String) -> Result<(), String> {
+        Settings::parse(&settings).map(|_| ())
+    }
+
+    fn encode(_: Destination, events: Vec<ConversionEvent>) -> Vec<String> {
+        events.iter().map(encode::event).collect()
+    }
+
+    fn probe(destination: Destination) -> Outcome {
+        block_on(probe::probe(&destination, http::send))
+    }
+
+    fn deliver(destination: Destination, events: Vec<ConversionEvent>) -> Shipment {
+        block_on(deliver::deliver(&destination, &events, http::send))
+    }
+
+    fn update_audience(
+        _: Destination,
+        _: String,
+        _: Membership,
+        members: Vec<UserData>,
+        _: Option<Session>,
+    ) -> Shipment {
+        audience::refuse(members.len())
+    }
+}

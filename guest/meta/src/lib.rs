@@ -1,0 +1,23 @@
+//! The sink for Meta's Conversions API: it writes events in Meta's form, sends them and says what became of each.
+//!
+//! Everything but the requests themselves (`http`) and the contract's functions (`component`) is pure and is tested natively.
+
+pub mod audience;
+pub mod bindings;
+pub mod classify;
+#[cfg(target_family = "wasm")]
+mod component;
+pub mod custom_data;
+pub mod deliver;
+pub mod describe;
+pub mod encode;
+pub mod endpoint;
+pub mod exchange;
+#[cfg(target_family = "wasm")]
+mod http;
+pub mod overlap;
+pub mod probe;
+pub mod settings;
+pub mod subcode;
+pub mod throttle;
+pub mod user_data;

@@ -1,0 +1,88 @@
+//! E-mail addresses: Meta's `em`.
+
+use std::borrow::Cow;
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::fold::is_invisible;
+
+/// Trimmed, lowercase, compatibility-normalised, without invisible characters. Dots and plus tags stay: Meta, unlike others,
+/// does not drop them. Nothing for what is not exactly one address in a dotted domain (the dot-atom form of RFC 5322 §3.2.3,
+/// widened to UTF-8 by RFC 6531).
+pub fn email(raw: &str) -> Option<Cow<'_, str>> {
+    let address = plain(raw);
+    is_address(&address).then_some(address)
+}
+
+fn plain(raw: &str) -> Cow<'_, str> {
+    if raw.is_ascii() {
+        let trimmed = raw.trim();
+        return if trimmed.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            Cow::Owned(trimmed.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(trimmed)
+        };
+    }
+    // Composed again after lowering, which may take letters apart (`İ`).
+    let lowered: String = raw.nfkc().filter(|c| !is_invisible(*c)).flat_map(char::to_lowercase).collect();
+    let composed: String = lowered.nfkc().collect();
+    Cow::Owned(composed.trim().to_owned())
+}
+
+fn is_address(address: &str) -> bool {
+    let Some((local, domain)) = address.split_once('@') else { return false };
+    // RFC 5321 §4.5.3.1: 64 octets before the @, 254 in all.
+    address.len() <= 254
+        && local.len() <= 64
+        && local.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atom_text))
+        && domain.contains('.')
+        && domain.split('.').all(is_label)
+        && domain.rsplit('.').next().is_some_and(|top| !top.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn is_atom_text(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || (!c.is_ascii() && is_wide(c))
+}
+
+fn is_label(label: &str) -> bool {
+    !label.is_empty()
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || (!c.is_ascii() && is_wide(c)))
+}
+
+fn is_wide(c: char) -> bool {
+    c.is_alphanumeric() || unicode_normalization::char::is_combining_mark(c)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn keeps_dots_and_plus_tags() {
+        assert_eq!(email(" John.Smith+crm@GoogleMail.com ").as_deref(), Some("john.smith+crm@googlemail.com"));
+        assert_eq!(email("\u{200b}jose\u{301}@example.com").as_deref(), Some("josé@example.com"));
+    }
+
+    #[test]
+    fn drops_what_is_not_one_address() {
+        for raw in
+            ["", "a@b", "a@b.", ".a@b.co", "a..b@c.de", "a b@c.de", "a@@c.de", "Ann <ann@c.de>", "a@-c.de", "a@1.2"]
+        {
+            assert_eq!(email(raw), None, "{raw}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn is_idempotent(raw in "\\PC{0,12}@?\\PC{0,12}(\\.com)?") {
+            if let Some(once) = email(&raw) {
+                let twice = email(&once);
+                prop_assert_eq!(twice.as_deref(), Some(&*once));
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The door for commands: loopback unless told otherwise, and never without the token.
+
+mod mapper;
+mod token;
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+pub use mapper::{Proposed, SwapReport};
+pub use token::{Token, read_address, write_address};
+
+use crate::flow::Flow;
+use crate::store::{Pause, PauseScope, StoreError};
+
+/// The door onto a running flow.
+pub struct Admin {
+    flow: Arc<Flow>,
+    token: Token,
+}
+
+/// A request to pause or resume.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PauseRequest {
+    /// What to pause.
+    pub scope: PauseScope,
+    /// Why, in the words of who asks.
+    #[serde(default)]
+    pub reason: String,
+    /// Who asks.
+    #[serde(default)]
+    pub by: String,
+}
+
+impl Admin {
+    /// A door that opens to `token`.
+    pub fn new(flow: Arc<Flow>, token: Token) -> Arc<Self> {
+        Arc::new(Self { flow, token })
+    }
+
+    /// The routes.
+    pub fn router(self: Arc<Self>) -> Router {
+        Router::new()
+            .route("/status", get(status))
+            .route("/pause", post(pause))
+            .route("/resume", post(resume))
+            .route("/mapper/{name}/history", get(mapper::history))
+            .route("/mapper/{name}/test", post(mapper::test))
+            .route("/mapper/{name}/swap", post(mapper::swap))
+            .route("/mapper/{name}/rollback", post(mapper::roll_back))
+            .layer(axum::extract::DefaultBodyLimit::max(64 * 1024 * 1024))
+            .layer(from_fn_with_state(self.clone(), guard))
+            .with_state(self)
+    }
+}
+
+/// Nothing behind this door without the token.
+async fn guard(State(admin): State<Arc<Admin>>, request: Request, next: Next) -> Response {
+    let sent = request.headers().get(header::AUTHORIZATION);
+    if sent.is_some_and(|sent| admin.token.is(sent.as_bytes())) {
+        return next.run(request).await;
+    }
+    let body = Json(json!({"error": "this door needs the token of the state directory: `Authorization: Bearer …`"}));
+    (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], body).into_response()
+}
+
+/// An error as the door answers it.
+struct Failed(StatusCode, String);
+
+impl IntoResponse for Failed {
+    fn into_response(self) -> Response {
+        (self.0, Json(json!({"error": self.1}))).into_response()
+    }
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Self(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+    }
+}
+
+async fn status(State(admin): State<Arc<Admin>>) -> Result<Json<Value>, Failed> {
+    let status = admin.flow.store.status(admin.flow.clock.now_ms()).await?;
+    let ambiguous = admin.flow.store.ambiguous().await?;
+    let live = admin.flow.live();
+    let mappers = live.iter().map(|(name, generation)| {
+        let digest = generation.mapper.loaded().digest.to_string();
+        (name.clone(), json!({"generation": generation.id, "digest": digest}))
+    });
+    let mappers: serde_json::Map<String, Value> = mappers.collect();
+    Ok(Json(json!({"running": true, "status": status, "mappers": mappers, "ambiguous": ambiguous})))
+}
+
+async fn pause(State(admin): State<Arc<Admin>>, Json(request): Json<PauseRequest>) -> Result<Json<Value>, Failed> {
+    let PauseRequest { scope, reason, by } = request;
+    admin.flow.pause(Pause { scope, reason, at: admin.flow.clock.now_ms(), by }).await?;
+    Ok(Json(json!({"paused": true})))
+}
+
+async fn resume(State(admin): State<Arc<Admin>>, Json(request): Json<PauseRequest>) -> Result<Json<Value>, Failed> {
+    admin.flow.resume(request.scope).await?;
+    Ok(Json(json!({"paused": false})))
+}

@@ -1,0 +1,255 @@
+//! Wiring: a checked configuration, listeners and a clock become an App that runs until it is told to stop.
+
+mod check;
+mod components;
+mod error;
+mod granting;
+mod planning;
+mod reload;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use check::{Checked, check};
+pub use components::{Components, Consent, bytes_of};
+pub use error::AppError;
+
+use crate::admin::{Admin, Token};
+use crate::clock::{Clock, Millis};
+use crate::config::{self, Ambiguous, Config};
+use crate::egress::{Egress, Limits};
+use crate::engine::{CodeCache, Engine, GuestLimits};
+use crate::flow::{Flow, Plan};
+use crate::ingress::Ingress;
+use crate::store::{Ambiguity, Retention, Store};
+use crate::vault::{KeyOrigin, Vault};
+
+/// A program that is ready to run: everything is loaded, granted, recovered and listening.
+pub struct App {
+    config: Config,
+    flow: Arc<Flow>,
+    ingress: Arc<Ingress>,
+    components: Components,
+    stop: CancellationToken,
+    listeners: Listeners,
+    admin: Arc<Admin>,
+    reload: Option<PathBuf>,
+    /// Where the vault's key came from: a new one must be copied to a safe place.
+    pub key_origin: KeyOrigin,
+}
+
+/// The doors before they are opened.
+struct Listeners {
+    ingress: TcpListener,
+    admin: TcpListener,
+}
+
+const HOUR_MS: Millis = 60 * 60 * 1_000;
+/// Webhook ids are remembered this long: longer than any vendor re-sends.
+const WEBHOOK_IDS_MS: Millis = 72 * HOUR_MS;
+/// Deliveries of a location nobody knows are held this long.
+const HELD_MS: Millis = 7 * 24 * HOUR_MS;
+/// How often what is old is swept and what waits is counted.
+const HOUSEKEEPING: Duration = Duration::from_secs(1);
+
+/// An engine whose guests get what `limits` allow. `cache` holds compiled code.
+pub fn engine(limits: &config::Limits, cache: Option<CodeCache>) -> Result<Engine, AppError> {
+    let egress = Egress::new(Limits {
+        request_timeout_ms: limits.request_timeout_ms,
+        response_max_bytes: limits.response_max_bytes,
+        request_max_bytes: REQUEST_MAX_BYTES,
+    });
+    let guests = GuestLimits {
+        memory_bytes: limits.guest_memory_mib as usize * 1024 * 1024,
+        call_cpu: Duration::from_millis(limits.guest_cpu_ms),
+        // A call may try a request and what follows from its answer.
+        call_wall: Duration::from_millis(limits.request_timeout_ms.saturating_mul(3)),
+        mapper_cpu: Duration::from_millis(limits.mapper_cpu_ms),
+        calls_in_flight: limits.calls_in_flight as usize,
+    };
+    Engine::new(guests, egress, cache).map_err(|error| AppError::Component { place: "engine".to_owned(), error })
+}
+
+/// The largest body a guest may send: a batch of a thousand events with room to spare.
+const REQUEST_MAX_BYTES: usize = 8 * 1024 * 1024;
+
+impl App {
+    /// Opens, loads, recovers and listens. `reload` is the file that a reload reads again.
+    pub async fn build(config: Config, clock: Clock, reload: Option<PathBuf>) -> Result<Self, AppError> {
+        let (vault, key_origin) = open_vault(&config)?;
+        let store = Store::open(config.state_dir.clone(), vault).await?;
+        let cache = CodeCache::new(config.state_dir.join("compiled"));
+        let cache = cache.map_err(|source| AppError::State { path: config.state_dir.join("compiled"), source })?;
+        let engine = engine(&config.limits, Some(cache))?;
+        let components = Components::load(&engine, &config, Consent::Kept(&store, &clock)).await?;
+        let stop = CancellationToken::new();
+        let flow = Flow::new(store, clock, engine, stop.clone());
+        let plan = planning::plan(&config, &components).await?;
+        for (name, candidate) in planning::candidates(&config)? {
+            flow.start_mapper(&name, candidate).await.map_err(|error| AppError::Mapper { name, error })?;
+        }
+        // Before anything is sent: attempts of an earlier life are judged by their destination's policy.
+        let policy: HashMap<String, Ambiguity> =
+            config.destinations.iter().map(|(name, destination)| (name.clone(), ambiguity(destination.ambiguous))).collect();
+        let unanswered = flow.store.recover(flow.clock.now_ms(), &policy).await?;
+        if unanswered > 0 {
+            tracing::warn!(attempts = unanswered, "attempts were under way when convey last stopped: `convey status` lists what may repeat");
+        }
+        flow.look_at_pauses().await?;
+        let ingress = Ingress::new(flow.clone(), config.ingress.max_body_bytes, config.ingress.high_water);
+        let listeners = Listeners { ingress: listen(config.ingress.listen).await?, admin: listen(config.admin.listen).await? };
+        let token = Token::make(&config.state_dir).map_err(|source| AppError::State { path: Token::path(&config.state_dir), source })?;
+        let address = listeners.admin.local_addr().map_err(|source| AppError::Listen { address: config.admin.listen, source })?;
+        crate::admin::write_address(&config.state_dir, address)
+            .map_err(|source| AppError::State { path: config.state_dir.clone(), source })?;
+        let admin = Admin::new(flow.clone(), token);
+        enforce(&config, &components, &flow, &ingress, plan).await?;
+        Ok(Self { config, flow, ingress, components, stop, listeners, admin, reload, key_origin })
+    }
+
+    /// Where webhooks are taken.
+    pub fn ingress_address(&self) -> std::io::Result<SocketAddr> {
+        self.listeners.ingress.local_addr()
+    }
+
+    /// Where the command line talks to it.
+    pub fn admin_address(&self) -> std::io::Result<SocketAddr> {
+        self.listeners.admin.local_addr()
+    }
+
+    /// The steps, for who wants to take one at a time.
+    pub fn flow(&self) -> Arc<Flow> {
+        self.flow.clone()
+    }
+
+    /// The source and connection a webhook's body belongs to, and its id, by what the sources say of their webhooks.
+    pub fn place(&self, body: &serde_json::Value) -> Option<(String, String, Option<String>)> {
+        let text = |pointer: &str| body.pointer(pointer).and_then(serde_json::Value::as_str).map(str::to_owned);
+        self.components.sources.iter().find_map(|(source, ready)| {
+            let location = text(&ready.profile.envelope.location)?;
+            let of_location = |(_, connection): &(&String, &config::Connection)| connection.source == *source && connection.location == location;
+            let (connection, _) = self.config.connections.iter().find(of_location)?;
+            Some((source.clone(), connection.clone(), text(&ready.profile.envelope.id)))
+        })
+    }
+
+    /// What stops it.
+    pub fn stop(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Serves until it is stopped, then ends what is under way: nothing new is taken, what is claimed is settled. `reloads` brings SIGHUPs.
+    pub async fn run(self, mut reloads: impl Reloads) -> Result<(), AppError> {
+        let Self { mut config, flow, ingress, components, stop, listeners, admin, reload, .. } = self;
+        let parts = [
+            serve(listeners.ingress, ingress.clone().router(), stop.clone()),
+            serve(listeners.admin, admin.router(), stop.clone()),
+            tokio::spawn(flow.clone().run()),
+        ];
+        let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = housekeeping.tick() => keep_house(&flow, &ingress, &config).await,
+                () = reloads.next() => if let Some(path) = &reload {
+                    reload::reload(path, &mut config, &components, &flow, &ingress).await;
+                },
+            }
+        }
+        for part in parts {
+            if let Err(error) = part.await {
+                tracing::error!(%error, "a part of the program broke");
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn keep_house(flow: &Flow, ingress: &Ingress, config: &Config) {
+    match flow.store.backlog(config.ingress.high_water + 1).await {
+        Ok(waiting) => ingress.note_waiting(waiting),
+        Err(error) => tracing::error!(%error, "cannot count what waits"),
+    }
+    let done_ms = u64::from(config.retention.done_days) * 24 * HOUR_MS;
+    let retention = Retention { webhook_ids_ms: WEBHOOK_IDS_MS, held_ms: HELD_MS, done_ms };
+    if let Err(error) = flow.store.sweep(flow.clock.now_ms(), retention).await {
+        tracing::error!(%error, "cannot sweep what is old");
+    }
+}
+
+/// What asks for a reload.
+pub trait Reloads {
+    /// Waits for the next time somebody asks.
+    fn next(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// Nobody ever asks.
+pub struct Never;
+
+impl Reloads for Never {
+    async fn next(&mut self) {
+        std::future::pending().await
+    }
+}
+
+impl Reloads for tokio::signal::unix::Signal {
+    async fn next(&mut self) {
+        // A signal stream ends only with the runtime.
+        if self.recv().await.is_none() {
+            std::future::pending().await
+        }
+    }
+}
+
+/// Puts a plan in force, with its hooks; deliveries that were held for a location now known are taken up.
+async fn enforce(config: &Config, components: &Components, flow: &Flow, ingress: &Ingress, plan: Plan) -> Result<(), AppError> {
+    ingress.rehook(planning::hooks(config, components)?);
+    flow.replan(plan);
+    for (name, connection) in &config.connections {
+        let adopted = flow.store.adopt(&connection.source, &connection.location, name).await?;
+        if adopted > 0 {
+            tracing::info!(connection = %name, deliveries = adopted, "deliveries that were held are taken up");
+        }
+    }
+    Ok(())
+}
+
+/// Serves a door until `stop`; requests under way are answered.
+fn serve(listener: TcpListener, router: axum::Router, stop: CancellationToken) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await {
+            tracing::error!(%error, "a door broke");
+        }
+    })
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, AppError> {
+    TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })
+}
+
+fn ambiguity(configured: Ambiguous) -> Ambiguity {
+    match configured {
+        Ambiguous::Resend => Ambiguity::Resend,
+        Ambiguous::Hold => Ambiguity::Hold,
+    }
+}
+
+/// The vault of a configuration's state directory, which is made (0700) when it is missing.
+pub fn open_vault(config: &Config) -> Result<(Arc<Vault>, KeyOrigin), AppError> {
+    make_private(&config.state_dir)?;
+    let (vault, origin) = Vault::open(&config.state_dir, config.vault_key.as_ref())?;
+    Ok((Arc::new(vault), origin))
+}
+
+fn make_private(folder: &Path) -> Result<(), AppError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|source| AppError::State { path: folder.to_owned(), source })
+}

@@ -1,0 +1,70 @@
+//! Talking to a running convey through its admin door.
+
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow, bail};
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::admin::{Token, read_address};
+
+/// The admin door of the convey that runs on a state directory.
+pub struct Door {
+    base: String,
+    token: Token,
+}
+
+impl Door {
+    /// The door, or `None` if no convey runs there.
+    pub fn find(state_dir: &Path) -> anyhow::Result<Option<Self>> {
+        let (Ok(address), Ok(token)) = (read_address(state_dir), Token::read(state_dir)) else { return Ok(None) };
+        // A stale file is told from a running convey by knocking.
+        if std::net::TcpStream::connect_timeout(&address, std::time::Duration::from_secs(2)).is_err() {
+            return Ok(None);
+        }
+        Ok(Some(Self { base: format!("http://{address}"), token }))
+    }
+
+    /// The door of a convey that must be running.
+    pub fn running(state_dir: &Path) -> anyhow::Result<Self> {
+        let door = Self::find(state_dir)?;
+        door.ok_or_else(|| anyhow!("no convey runs on {}: start it with `convey run`", state_dir.display()))
+    }
+
+    /// Asks for something.
+    pub async fn get<A: DeserializeOwned>(&self, path: &str) -> anyhow::Result<A> {
+        self.send(Method::GET, path, Vec::new()).await
+    }
+
+    /// Asks to do something.
+    pub async fn post<A: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<A> {
+        self.send(Method::POST, path, serde_json::to_vec(body)?).await
+    }
+
+    async fn send<A: DeserializeOwned>(&self, method: Method, path: &str, body: Vec<u8>) -> anyhow::Result<A> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base))
+            .header(http::header::AUTHORIZATION, self.token.header())
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body)))?;
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let answer = client.request(request).await.context("the running convey does not answer")?;
+        let status = answer.status();
+        let body = answer.into_body().collect().await.context("the running convey broke off its answer")?.to_bytes();
+        if status == StatusCode::OK {
+            return serde_json::from_slice(&body).context("the running convey answers what this one does not understand");
+        }
+        let said: Value = serde_json::from_slice(&body).unwrap_or_default();
+        match said.get("error").and_then(Value::as_str) {
+            Some(text) => bail!("{text}"),
+            None => bail!("the running convey answers {status}"),
+        }
+    }
+}

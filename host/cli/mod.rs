@@ -1,0 +1,151 @@
+//! The command line: the only floor that prints. Results go to stdout, everything else to stderr; `--format json` makes both machine-readable.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this floor is the one that prints")]
+
+mod cache;
+mod check;
+mod client;
+mod component;
+mod demo;
+mod init;
+mod mapper;
+mod output;
+mod pause;
+mod run;
+mod sandbox;
+mod status;
+mod translate;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+use output::Exit;
+
+/// Carries people's changes out of a CRM and into an ad platform as conversion events.
+#[derive(Parser)]
+#[command(name = "convey", version, max_term_width = 100)]
+struct Cli {
+    /// The configuration
+    #[arg(long, short, global = true, env = "CONVEY_CONFIG", default_value = "convey.toml", value_name = "FILE")]
+    config: PathBuf,
+    /// How results are printed
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Print results only: no progress, no advice
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// What is logged to stderr: error, warn, info, debug, or a filter like `convey=debug`
+    #[arg(long, global = true, env = "CONVEY_LOG", default_value = "convey=info,warn", value_name = "FILTER")]
+    log: String,
+    /// How it is logged
+    #[arg(long, global = true, env = "CONVEY_LOG_FORMAT", value_enum, default_value_t = Format::Text)]
+    log_format: Format,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// How something is printed.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// For programs: one JSON object a line
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Ask for each credential, say where it is found, and write a commented configuration
+    Init(init::Init),
+    /// Do everything `run` does short of traffic
+    Check,
+    /// Take webhooks, translate them, and send events until stopped
+    Run(run::Run),
+    /// Show the whole way, with a sandbox for both vendors, and report what happened
+    Demo(demo::Demo),
+    /// Play a CRM and an ad platform on loopback
+    Sandbox(sandbox::Serve),
+    /// Use the mapping as a filter: contacts or webhooks in, effects out, a line each
+    Translate(translate::Translate),
+    /// Show what waits, what was sent, what was skipped and what is dead
+    Status,
+    /// Stop sending: everything, one destination, or reading one connection
+    Pause(pause::Scope),
+    /// Go on with what was paused
+    Resume(pause::Scope),
+    /// Try, swap and roll back mappers
+    #[command(subcommand)]
+    Mapper(mapper::Mapper),
+    /// List, inspect, export and approve components
+    #[command(subcommand)]
+    Component(component::Component),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What every command needs to know.
+struct Context {
+    config: PathBuf,
+    format: Format,
+    quiet: bool,
+}
+
+/// Runs the command line; the exit code is 0, 1 (it failed), 2 (it was asked wrongly) or 78 (the configuration is wrong).
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(error) = log(&cli.log, cli.log_format) {
+        eprintln!("error: --log {}: {error}", cli.log);
+        return ExitCode::from(2);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the runtime cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let context = Context { config: cli.config, format: cli.format, quiet: cli.quiet };
+    let ended = runtime.block_on(obey(cli.command, &context));
+    // What still blocks (a compile, a read from stdin) must not hold the program.
+    runtime.shutdown_background();
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(exit) => exit.show(context.format),
+    }
+}
+
+async fn obey(command: Command, context: &Context) -> Result<(), Exit> {
+    match command {
+        Command::Init(init) => init.run(context),
+        Command::Check => check::run(context).await,
+        Command::Run(run) => run.run(context).await,
+        Command::Demo(demo) => demo.run(context).await,
+        Command::Sandbox(serve) => serve.run(context).await,
+        Command::Translate(translate) => translate.run().await,
+        Command::Status => status::run(context).await,
+        Command::Pause(scope) => scope.pause(context).await,
+        Command::Resume(scope) => scope.resume(context).await,
+        Command::Mapper(mapper) => mapper.run(context).await,
+        Command::Component(component) => component.run(context).await,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "convey", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+fn log(filter: &str, format: Format) -> Result<(), tracing_subscriber::filter::ParseError> {
+    let filter: EnvFilter = filter.parse()?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    match format {
+        Format::Text => builder.with_ansi(output::colour(&std::io::stderr())).init(),
+        Format::Json => builder.json().init(),
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! How a command ends and how its result is printed.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::{Context, Format};
+use crate::app::AppError;
+use crate::blame::Blame;
+use crate::config::Problems;
+
+/// A command that failed, with its exit code.
+pub enum Exit {
+    /// It failed: 1.
+    Failed(anyhow::Error),
+    /// What was asked makes no sense: 2.
+    Asked(String),
+    /// The configuration is wrong: 78, as in sysexits(3).
+    Configuration(Problems),
+    /// The program cannot start: 78 when the operator can put it right, else 1.
+    App(AppError),
+    /// It has said what there is to say: 1.
+    Said,
+}
+
+impl Exit {
+    /// Prints it to stderr; its exit code.
+    pub(super) fn show(self, format: Format) -> ExitCode {
+        let (code, text, blame) = match self {
+            Exit::Said => return ExitCode::FAILURE,
+            Exit::Failed(error) => (1, format!("{error:#}"), None),
+            Exit::Asked(text) => (2, text, None),
+            Exit::Configuration(problems) => match format {
+                Format::Text => {
+                    eprintln!("{}", problems.render(colour(&std::io::stderr())));
+                    return ExitCode::from(78);
+                }
+                Format::Json => (78, problems.to_string(), Some(Blame::Operator)),
+            },
+            Exit::App(error) => (if error.blame() == Blame::Operator { 78 } else { 1 }, error.to_string(), Some(error.blame())),
+        };
+        match format {
+            Format::Text => eprintln!("error: {text}"),
+            Format::Json => eprintln!("{}", json!({"error": text, "blame": blame.map(|blame| blame.to_string()), "exit": code})),
+        }
+        ExitCode::from(code)
+    }
+}
+
+impl From<anyhow::Error> for Exit {
+    fn from(error: anyhow::Error) -> Self {
+        Exit::Failed(error)
+    }
+}
+
+impl From<Problems> for Exit {
+    fn from(problems: Problems) -> Self {
+        Exit::Configuration(problems)
+    }
+}
+
+impl From<AppError> for Exit {
+    fn from(error: AppError) -> Self {
+        Exit::App(error)
+    }
+}
+
+impl Context {
+    /// Prints a result: `text` for people, `value` for programs.
+    pub(super) fn print(&self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Exit> {
+        match self.format {
+            Format::Text => println!("{}", text().trim_end()),
+            Format::Json => println!("{}", serde_json::to_string(value).map_err(anyhow::Error::from)?),
+        }
+        Ok(())
+    }
+
+    /// Advice for people; programs and `--quiet` are spared it.
+    pub(super) fn advise(&self, text: &str) {
+        if !self.quiet && self.format == Format::Text {
+            eprintln!("{text}");
+        }
+    }
+
+    /// Whether a moving picture makes sense.
+    pub(super) fn shows_progress(&self) -> bool {
+        !self.quiet && self.format == Format::Text && std::io::stderr().is_terminal()
+    }
+}
+
+/// Colour only on a terminal, and not where `NO_COLOR` is set (no-color.org).
+#[expect(clippy::disallowed_methods, reason = "NO_COLOR is about printing, which happens on this floor only")]
+pub(super) fn colour(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Columns, left-aligned, two blanks apart.
+pub(super) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::table;
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [vec!["a".to_owned(), "bcd".to_owned()], vec!["ää".to_owned(), "e".to_owned(), "f".to_owned()]];
+        assert_eq!(table(&rows), "a   bcd\nää  e    f");
+    }
+}

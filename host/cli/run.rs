@@ -1,0 +1,162 @@
+//! `convey run`: until stopped; or `--once --fixture`, one delivery with every hop shown.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context as _, anyhow};
+use clap::Args;
+use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::output::{Exit, table};
+use super::{Context, Format};
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::contract::Digest;
+use crate::store::{Account, Incoming, Origin, Put};
+use crate::vault::KeyOrigin;
+
+#[derive(Args)]
+pub(super) struct Run {
+    /// Take one delivery from a file, show every hop, and stop
+    #[arg(long, requires = "fixture")]
+    once: bool,
+    /// A webhook's body, as the CRM sends it; its signature is not checked
+    #[arg(long, requires = "once", value_name = "FILE")]
+    fixture: Option<PathBuf>,
+}
+
+impl Run {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Exit> {
+        let config = config::load(&context.config)?;
+        let app = App::build(config.clone(), Clock::system(), Some(context.config.clone())).await?;
+        if let KeyOrigin::Made(path) = &app.key_origin {
+            context.advise(&format!(
+                "A key was made that seals what is stored: {}. Keep a copy somewhere else: without it nothing stored can be read.",
+                path.display()
+            ));
+        }
+        match self.fixture {
+            Some(fixture) => once(app, &config, &fixture, context).await,
+            None => serve(app, &config, context).await,
+        }
+    }
+}
+
+async fn serve(app: App, config: &Config, context: &Context) -> Result<(), Exit> {
+    let (ingress, admin) = (app.ingress_address().map_err(anyhow::Error::from)?, app.admin_address().map_err(anyhow::Error::from)?);
+    let hooks: Vec<String> = config.sources.keys().map(|source| format!("http://{ingress}/hooks/{source}")).collect();
+    let ready = json!({"ready": true, "hooks": hooks, "ingress": format!("http://{ingress}"), "admin": format!("http://{admin}"), "pid": std::process::id()});
+    context.print(&ready, || format!("convey runs. Webhooks: {}\nStop it with Ctrl-C; `convey status` shows what happens.", hooks.join(", ")))?;
+    let stop = app.stop();
+    let mut terminate = signal(SignalKind::terminate()).map_err(anyhow::Error::from)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(anyhow::Error::from)?;
+    let hangup = signal(SignalKind::hangup()).map_err(anyhow::Error::from)?;
+    let signals = tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tracing::info!("stopping: what is under way ends first; a second signal ends at once");
+        stop.cancel();
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        // Whoever asks twice does not want to wait. What was not settled is taken up at the next start.
+        std::process::exit(1);
+    });
+    let ended = app.run(hangup).await;
+    signals.abort();
+    Ok(ended?)
+}
+
+async fn once(app: App, config: &Config, fixture: &Path, context: &Context) -> Result<(), Exit> {
+    let body = std::fs::read(fixture).with_context(|| format!("cannot read {}", fixture.display()))?;
+    let parsed: Value = serde_json::from_slice(&body).with_context(|| format!("{} is not JSON", fixture.display()))?;
+    let (source, connection, webhook_id) = app.place(&parsed).ok_or_else(|| {
+        anyhow!("{} names no location that a connection of {} has", fixture.display(), context.config.display())
+    })?;
+    let webhook_id = webhook_id.unwrap_or_else(|| Digest::of(&body).to_string());
+    let flow = app.flow();
+    let mut hops = Hops::default();
+    let incoming = Incoming {
+        source,
+        connection: Some(connection.clone()),
+        webhook_id: webhook_id.clone(),
+        location: config.connections[&connection].location.clone(),
+        kind_hint: None,
+        origin: Origin::Webhook,
+        received_at: flow.clock.now_ms(),
+        sent_at: None,
+        headers: Vec::new(),
+        body,
+    };
+    let put = flow.store.put(incoming).await.map_err(anyhow::Error::from)?;
+    hops.add("put", if put == Put::Known { "known already: told before, nothing is sent again".to_owned() } else { "stored".to_owned() });
+    let read = flow.read_once(&connection).await.map_err(anyhow::Error::from)?;
+    hops.add("read", format!("{read} delivery(s)"));
+    let translated = flow.translate_once(&connection).await.map_err(anyhow::Error::from)?;
+    hops.add("translate", format!("{translated} change(s)"));
+    for destination in &config.connections[&connection].destinations {
+        let shipped = flow.ship_once(destination).await.map_err(anyhow::Error::from)?;
+        hops.add("ship", format!("{shipped} event(s) to {destination}"));
+    }
+    let accounts = flow.store.account(Some(&[webhook_id])).await.map_err(anyhow::Error::from)?;
+    let value = json!({"hops": hops.values(), "deliveries": accounts});
+    context.print(&value, || format!("{}\n\n{}", table(&hops.rows()), accounts.iter().map(tell).collect::<String>()))?;
+    // A delivery that waits for a retry, or died, is no proof that the way is open.
+    let arrived = accounts.iter().all(|account| account.state != "waiting" && account.state != "dead")
+        && accounts.iter().flat_map(|account| &account.changes).flat_map(|change| &change.events).all(|event| event.state == "done");
+    if arrived {
+        return Ok(());
+    }
+    if context.format == Format::Text {
+        eprintln!("error: it did not arrive: the reason stands above");
+    }
+    Err(Exit::Said)
+}
+
+/// What happened to one delivery, as a person reads it.
+fn tell(account: &Account) -> String {
+    let mut text = format!("delivery {} ({}): {}", account.delivery, account.kind.as_deref().unwrap_or("?"), account.state);
+    if let Some(reason) = &account.reason {
+        text.push_str(&format!(", {reason}"));
+    }
+    for change in &account.changes {
+        text.push_str(&format!("\n  change {} {}: {}", change.kind, change.id, change.state));
+        if let Some(reason) = change.reason.as_ref().or(change.code.as_ref()) {
+            text.push_str(&format!(" ({reason})"));
+        }
+        for event in &change.events {
+            text.push_str(&format!("\n    event {} `{}` to {}: {}", event.event_id, event.name, event.destination, event.state));
+            if let Some(reason) = event.reason.as_ref().or(event.trace.as_ref()) {
+                text.push_str(&format!(" ({reason})"));
+            }
+        }
+    }
+    text.push('\n');
+    text
+}
+
+/// The steps taken, with the time each took.
+struct Hops {
+    since: Instant,
+    taken: Vec<(&'static str, String, f64)>,
+}
+
+impl Default for Hops {
+    fn default() -> Self {
+        Self { since: Instant::now(), taken: Vec::new() }
+    }
+}
+
+impl Hops {
+    fn add(&mut self, step: &'static str, text: String) {
+        self.taken.push((step, text, self.since.elapsed().as_secs_f64() * 1_000.0));
+        self.since = Instant::now();
+    }
+
+    fn rows(&self) -> Vec<Vec<String>> {
+        self.taken.iter().map(|(step, text, ms)| vec![(*step).to_owned(), format!("{ms:.1} ms"), text.clone()]).collect()
+    }
+
+    fn values(&self) -> Vec<Value> {
+        self.taken.iter().map(|(step, text, ms)| json!({"step": step, "latency_ms": (ms * 10.0).round() / 10.0, "what": text})).collect()
+    }
+}

@@ -1,0 +1,89 @@
+//! Whether the parts of a configuration agree: names that exist, no location twice, no door open to strangers.
+
+use std::collections::BTreeMap;
+
+use super::checked::Config;
+use super::nearest::nearest;
+use super::problem::line_of;
+use super::section::Findings;
+
+/// Notes every disagreement. `text` is the file, for the lines of second spots.
+pub(super) fn check(config: &Config, found: &mut Findings, text: &str) {
+    doors(config, found);
+    if config.connections.is_empty() {
+        let hint = "add one:\n[connection.acme]\nsource = \"crm\"\nlocation = \"LOCATION\"\n\
+                    token = { env = \"ACME_TOKEN\" }\ndestinations = [\"main\"]";
+        found.wrong(None, "there is no connection, so nothing would be carried".to_owned(), Some(hint.to_owned()));
+    }
+    for (name, destination) in &config.destinations {
+        refers(found, &format!("destination.{name}.sink"), &destination.sink, "sink", &config.sinks);
+    }
+    for (name, connection) in &config.connections {
+        let path = format!("connection.{name}");
+        refers(found, &format!("{path}.source"), &connection.source, "source", &config.sources);
+        refers(found, &format!("{path}.mapper"), &connection.mapper, "mapper", &config.mappers);
+        for (at, destination) in connection.destinations.iter().enumerate() {
+            let place = format!("{path}.destinations.{at}");
+            refers(found, &place, destination, "destination", &config.destinations);
+            if connection.destinations[..at].contains(destination) {
+                let message = format!("`{path}.destinations` names \"{destination}\" twice");
+                found.wrong(found.place(&place), message, Some("leave one out".to_owned()));
+            }
+        }
+    }
+    locations(config, found, text);
+}
+
+fn doors(config: &Config, found: &mut Findings) {
+    let (ingress, admin) = (config.ingress.listen, &config.admin);
+    if !admin.listen.ip().is_loopback() && !admin.allow_remote {
+        let port = admin.listen.port();
+        let message = format!("`admin.listen` lets other machines in: {} is not loopback", admin.listen.ip());
+        let hint = format!("listen = \"127.0.0.1:{port}\"\nor, if that is meant:\nallow_remote = true");
+        found.wrong(found.place("admin.listen"), message, Some(hint));
+    }
+    if ingress == admin.listen && ingress.port() != 0 {
+        let message = format!("`admin.listen` and `ingress.listen` are the same: {ingress}");
+        let hint = format!("listen = \"127.0.0.1:{}\"", ingress.port().checked_add(1).unwrap_or(8481));
+        let place = found.place("admin.listen").or_else(|| found.place("ingress.listen"));
+        found.wrong(place, message, Some(hint));
+    }
+}
+
+/// The name written at `path` must be a key of `known`. What is not in the file was reported as missing already.
+fn refers<T>(found: &mut Findings, path: &str, name: &str, kind: &str, known: &BTreeMap<String, T>) {
+    let Some(place) = found.place(path) else { return };
+    if name.is_empty() || known.contains_key(name) {
+        return;
+    }
+    let names = || known.keys().map(String::as_str);
+    let hint = match (nearest(name, names()), known.len()) {
+        (Some(near), _) => format!("did you mean \"{near}\"?"),
+        (None, 0) => format!("add the table:\n[{kind}.{name}]"),
+        (None, _) => {
+            format!("there is: {}; or add the table:\n[{kind}.{name}]", names().collect::<Vec<_>>().join(", "))
+        }
+    };
+    found.wrong(Some(place), format!("there is no {kind} called \"{name}\""), Some(hint));
+}
+
+/// One location twice would tell the same facts under two names.
+fn locations(config: &Config, found: &mut Findings, text: &str) {
+    let mut first: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    let start =
+        |found: &Findings, name: &str| found.place(&format!("connection.{name}.location")).map(|span| span.start);
+    let mut connections: Vec<_> = config.connections.iter().filter(|(_, made)| !made.location.is_empty()).collect();
+    connections.sort_by_key(|(name, _)| start(found, name));
+    for (name, connection) in connections {
+        let key = (connection.source.as_str(), connection.location.as_str());
+        let Some(earlier) = first.get(&key).copied() else {
+            first.insert(key, name);
+            continue;
+        };
+        let line = start(found, earlier).map(|at| line_of(text, at)).unwrap_or_default();
+        let message =
+            format!("location \"{}\" belongs to connection \"{earlier}\" already (line {line})", connection.location);
+        let hint = format!("one connection may have several destinations: list them in [connection.{earlier}]");
+        found.wrong(found.place(&format!("connection.{name}.location")), message, Some(hint));
+    }
+}

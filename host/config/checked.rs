@@ -1,0 +1,199 @@
+//! The configuration after every check: plain values that the rest of the host can rely on.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use http::Uri;
+
+use crate::vault::SecretRef;
+
+/// What an operator asked for. Names in it exist, paths are resolved against the file's folder, and secrets are named, not held.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The file this came from.
+    pub path: PathBuf,
+    /// Where the store, the vault's key and the compiled components are kept.
+    pub state_dir: PathBuf,
+    /// Where the CRM's webhooks arrive.
+    pub ingress: Ingress,
+    /// Where the operator's commands arrive.
+    pub admin: Admin,
+    /// The vault's key; without it one is made in the state directory on the first run.
+    pub vault_key: Option<SecretRef>,
+    /// The CRMs, by name; the name is also the last segment of the webhook's path.
+    pub sources: BTreeMap<String, Source>,
+    /// The ad platforms, by name.
+    pub sinks: BTreeMap<String, Sink>,
+    /// The mappers, by name.
+    pub mappers: BTreeMap<String, Mapper>,
+    /// Where events go, by name.
+    pub destinations: BTreeMap<String, Destination>,
+    /// Which location's changes go where, by name. Never empty.
+    pub connections: BTreeMap<String, Connection>,
+    /// What guests and their requests may use.
+    pub limits: Limits,
+    /// What is kept, and for how long.
+    pub retention: Retention,
+}
+
+/// The door for webhooks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ingress {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// A longer body is refused, in bytes.
+    pub max_body_bytes: usize,
+    /// A webhook sent longer ago is refused, in hours; the vendor's retry horizon is used when that is longer.
+    pub replay_window_hours: u32,
+    /// From so many waiting deliveries on, webhooks are answered 429.
+    pub high_water: u64,
+}
+
+/// The door for the operator.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Admin {
+    /// Address and port to listen on; loopback unless `allow_remote`.
+    pub listen: SocketAddr,
+    /// The operator accepts that other machines can reach this door.
+    pub allow_remote: bool,
+}
+
+/// Where a component's bytes come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ComponentRef {
+    /// Embedded in the program, by name.
+    Builtin(String),
+    /// A file that exists.
+    File(PathBuf),
+}
+
+impl fmt::Display for ComponentRef {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Builtin(name) => write!(out, "builtin:{name}"),
+            Self::File(path) => path.display().fmt(out),
+        }
+    }
+}
+
+/// A CRM.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Source {
+    /// The component that knows it.
+    pub component: ComponentRef,
+    /// Requests go here instead of the vendor's own address: https, or http to loopback; no query.
+    pub base_url: Option<Uri>,
+    /// Webhooks are verified with this public key (PEM text) instead of the vendor's.
+    pub webhook_public_key: Option<String>,
+    /// Signature schemes the vendor calls legacy are accepted too.
+    pub legacy_signatures: bool,
+    /// Requests it may make beyond its profile, without the credential: `METHOD URL`, a path segment in braces stands for any one.
+    pub allow: Vec<String>,
+}
+
+/// An ad platform.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sink {
+    /// The component that knows it.
+    pub component: ComponentRef,
+    /// Requests go here instead of the vendor's own address: https, or http to loopback; no query.
+    pub base_url: Option<Uri>,
+    /// Requests it may make beyond its profile, without the credential: `METHOD URL`, a path segment in braces stands for any one.
+    pub allow: Vec<String>,
+}
+
+/// A mapper with its settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mapper {
+    /// The component that decides.
+    pub component: ComponentRef,
+    /// The file its settings were read from.
+    pub settings: Option<PathBuf>,
+    /// The settings as they were when the configuration was read; empty without a file.
+    pub settings_text: String,
+}
+
+/// What happens to an attempt that left and was not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ambiguous {
+    /// Send again under the same ids.
+    Resend,
+    /// Hold it until a person decides.
+    Hold,
+}
+
+/// Where events go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Destination {
+    /// The ad platform, by name.
+    pub sink: String,
+    /// The platform's id of it (a dataset or pixel).
+    pub id: String,
+    /// The credential that reaches it.
+    pub token: SecretRef,
+    /// Marks every event as a test.
+    pub test_code: Option<String>,
+    /// What happens to an attempt without an answer.
+    pub ambiguous: Ambiguous,
+    /// Batches on their way at once.
+    pub in_flight: u32,
+    /// Handed to the sink as TOML text; empty without settings.
+    pub settings: String,
+}
+
+/// One CRM location bound to a mapper and its destinations.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Connection {
+    /// The CRM, by name.
+    pub source: String,
+    /// The CRM's id of the location.
+    pub location: String,
+    /// The credential that reaches it.
+    pub token: SecretRef,
+    /// The mapper, by name.
+    pub mapper: String,
+    /// The destinations, by name; never empty, none twice.
+    pub destinations: Vec<String>,
+    /// Handed to the source as TOML text; empty without settings.
+    pub settings: String,
+}
+
+/// What guests and their requests may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Linear memory of one instance, in MiB.
+    pub guest_memory_mib: u32,
+    /// CPU time of one call of a source or sink, in milliseconds.
+    pub guest_cpu_ms: u64,
+    /// CPU time of one batch of a mapper, in milliseconds.
+    pub mapper_cpu_ms: u64,
+    /// Wall time of one request to a vendor, in milliseconds.
+    pub request_timeout_ms: u64,
+    /// A longer answer is cut off and counts as a failure, in bytes.
+    pub response_max_bytes: usize,
+    /// Calls of sources and sinks at once.
+    pub calls_in_flight: u32,
+}
+
+impl Default for Limits {
+    /// What a configuration that says nothing gets.
+    fn default() -> Self {
+        Self {
+            guest_memory_mib: 64,
+            guest_cpu_ms: 1_000,
+            mapper_cpu_ms: 500,
+            request_timeout_ms: 10_000,
+            response_max_bytes: 8 << 20,
+            calls_in_flight: 64,
+        }
+    }
+}
+
+/// How long things are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Deliveries, changes and events that are done, in days.
+    pub done_days: u32,
+}

@@ -1,0 +1,233 @@
+//! From the tables of the file to the values the host works with. What is missing has its usual value here, and nowhere else.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use http::Uri;
+use toml::de::DeTable;
+
+use super::checked::{
+    Admin, Ambiguous, ComponentRef, Config, Connection, Destination, Ingress, Limits, Mapper, Retention, Sink, Source,
+};
+use super::name::is_name;
+use super::section::{Findings, Section};
+use super::upstream;
+
+/// Reads the whole file. A value that is wrong is noted in `found` and stands as something harmless: such a configuration is
+/// never handed out.
+pub(super) fn read<'a>(document: &'a DeTable<'a>, path: &Path, found: &mut Findings) -> Config {
+    let mut root = Section::root(document, found);
+    let state_dir = root.text("state_dir", "state_dir = \"convey-state\"").unwrap_or_else(|| "convey-state".to_owned());
+    let state_dir = root.found.resolve(&state_dir);
+    let ingress = once(&mut root, "ingress", ingress);
+    let admin = once(&mut root, "admin", admin);
+    let vault_key = once(&mut root, "vault", |vault| vault.secret("key", "CONVEY_VAULT_KEY"));
+    let limits = once(&mut root, "limits", limits);
+    let retention = once(&mut root, "retention", |retention| Retention {
+        done_days: small(retention, "done_days", 30, 1, 3650, "days"),
+    });
+    let sources = root.named("source", source);
+    let sinks = root.named("sink", sink);
+    let mappers = root.named("mapper", mapper);
+    let destinations = root.named("destination", destination);
+    let known: Vec<&str> = mappers.keys().map(String::as_str).collect();
+    let connections = root.named("connection", |section| connection(section, &known));
+    root.close();
+    let path = path.to_owned();
+    Config {
+        path,
+        state_dir,
+        ingress,
+        admin,
+        vault_key,
+        sources,
+        sinks,
+        mappers,
+        destinations,
+        connections,
+        limits,
+        retention,
+    }
+}
+
+fn once<'a, T>(root: &mut Section<'a, '_>, key: &'static str, read: impl Fn(&mut Section<'a, '_>) -> T) -> T {
+    let mut section = root.section(key);
+    let read = read(&mut section);
+    section.close();
+    read
+}
+
+fn ingress(section: &mut Section<'_, '_>) -> Ingress {
+    Ingress {
+        listen: listen(section, 8480),
+        max_body_bytes: size(section, "max_body_bytes", 1 << 20, 64 << 20),
+        replay_window_hours: small(section, "replay_window_hours", 48, 1, 720, "hours"),
+        high_water: section.count("high_water", 100_000, 1..=100_000_000, "deliveries"),
+    }
+}
+
+fn admin(section: &mut Section<'_, '_>) -> Admin {
+    Admin { listen: listen(section, 8481), allow_remote: section.flag("allow_remote") }
+}
+
+fn limits(section: &mut Section<'_, '_>) -> Limits {
+    let usual = Limits::default();
+    Limits {
+        guest_memory_mib: small(section, "guest_memory_mib", usual.guest_memory_mib, 8, 4096, "MiB"),
+        guest_cpu_ms: section.count("guest_cpu_ms", usual.guest_cpu_ms, 10..=60_000, "milliseconds"),
+        mapper_cpu_ms: section.count("mapper_cpu_ms", usual.mapper_cpu_ms, 10..=60_000, "milliseconds"),
+        request_timeout_ms: section.count("request_timeout_ms", usual.request_timeout_ms, 100..=300_000, "milliseconds"),
+        response_max_bytes: size(section, "response_max_bytes", usual.response_max_bytes, 256 << 20),
+        calls_in_flight: small(section, "calls_in_flight", usual.calls_in_flight, 1, 1024, "calls"),
+    }
+}
+
+fn listen(section: &mut Section<'_, '_>, port: u16) -> SocketAddr {
+    let usual = SocketAddr::from(([127, 0, 0, 1], port));
+    let example = format!("listen = \"{usual}\"");
+    let Some(text) = section.text("listen", &example) else { return usual };
+    text.parse().unwrap_or_else(|_| {
+        let span = section.found.place(&section.dotted("listen")).unwrap_or_default();
+        section.wrong(span, "listen", "must be an IP address and a port", example);
+        usual
+    })
+}
+
+/// A count that fits in 32 bits because its upper bound does.
+fn small(section: &mut Section<'_, '_>, key: &'static str, usual: u32, least: u32, most: u32, unit: &str) -> u32 {
+    let count = section.count(key, usual.into(), least.into()..=most.into(), unit);
+    u32::try_from(count).unwrap_or(most)
+}
+
+/// A size of at least 1 KiB; `most` fits in every address space.
+fn size(section: &mut Section<'_, '_>, key: &'static str, usual: usize, most: u32) -> usize {
+    let count = section.count(key, usual as u64, 1024..=most.into(), "bytes");
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+/// What a refused request prints to be pasted.
+const ALLOW: &str = "allow = [\"GET https://api.example.com/lookup/{id}\"]";
+
+fn source(section: &mut Section<'_, '_>) -> Source {
+    Source {
+        component: component(section),
+        base_url: base_url(section),
+        webhook_public_key: section.public_key("webhook_public_key"),
+        legacy_signatures: section.flag("legacy_signatures"),
+        allow: section.list("allow", ALLOW),
+    }
+}
+
+fn sink(section: &mut Section<'_, '_>) -> Sink {
+    Sink { component: component(section), base_url: base_url(section), allow: section.list("allow", ALLOW) }
+}
+
+fn mapper(section: &mut Section<'_, '_>) -> Mapper {
+    let component = component(section);
+    let written = section.text("settings", "settings = \"mapping.toml\"");
+    let settings = written.map(|written| section.file("settings", &written, "settings = \"mapping.toml\""));
+    let span = section.found.place(&section.dotted("settings")).unwrap_or_default();
+    let settings_text = settings.as_ref().map(|path| section.contents("settings", span, path)).unwrap_or_default();
+    Mapper { component, settings, settings_text }
+}
+
+fn component(section: &mut Section<'_, '_>) -> ComponentRef {
+    let hint = "a file, component = \"my.wasm\", or one that is built in, component = \"builtin:NAME\"; `convey component list` shows those";
+    let written = section.required("component", "component = \"builtin:NAME\"");
+    if written.is_empty() {
+        return ComponentRef::Builtin(written);
+    }
+    let Some(name) = written.strip_prefix("builtin:") else {
+        return ComponentRef::File(section.file("component", &written, hint));
+    };
+    if !is_name(name) {
+        let span = section.found.place(&section.dotted("component")).unwrap_or_default();
+        section.wrong(span, "component", "names no built-in component", hint.to_owned());
+    }
+    ComponentRef::Builtin(name.to_owned())
+}
+
+fn base_url(section: &mut Section<'_, '_>) -> Option<Uri> {
+    let text = section.text("base_url", "base_url = \"https://proxy.example.com/crm\"")?;
+    match upstream::checked(&text) {
+        Ok(uri) => Some(uri),
+        Err((fault, hint)) => {
+            let span = section.found.place(&section.dotted("base_url")).unwrap_or_default();
+            if text.contains('@') {
+                section.found.cover(span.clone());
+            }
+            section.wrong(span, "base_url", &fault, hint);
+            None
+        }
+    }
+}
+
+fn destination(section: &mut Section<'_, '_>) -> Destination {
+    Destination {
+        sink: section.required("sink", "sink = \"ads\""),
+        id: section.required("id", "id = \"DATASET\""),
+        token: section.required_secret("token", &variable(&section.path)),
+        test_code: section.text("test_code", "test_code = \"TEST123\""),
+        ambiguous: ambiguous(section),
+        in_flight: small(section, "in_flight", 4, 1, 64, "batches"),
+        settings: section.settings("settings"),
+    }
+}
+
+fn ambiguous(section: &mut Section<'_, '_>) -> Ambiguous {
+    let example = "ambiguous = \"resend\"";
+    match section.text("ambiguous", example).as_deref() {
+        None | Some("resend") => Ambiguous::Resend,
+        Some("hold") => Ambiguous::Hold,
+        Some(_) => {
+            let span = section.found.place(&section.dotted("ambiguous")).unwrap_or_default();
+            section.wrong(span, "ambiguous", "must be \"resend\" or \"hold\"", example.to_owned());
+            Ambiguous::Resend
+        }
+    }
+}
+
+fn connection(section: &mut Section<'_, '_>, mappers: &[&str]) -> Connection {
+    Connection {
+        source: section.required("source", "source = \"crm\""),
+        location: section.required("location", "location = \"LOCATION\""),
+        token: section.required_secret("token", &variable(&section.path)),
+        mapper: chosen_mapper(section, mappers),
+        destinations: destinations(section),
+        settings: section.settings("settings"),
+    }
+}
+
+fn chosen_mapper(section: &mut Section<'_, '_>, mappers: &[&str]) -> String {
+    let example = format!("mapper = \"{}\"", mappers.first().unwrap_or(&"default"));
+    match (section.has("mapper"), mappers) {
+        (true, _) | (false, [_]) => {}
+        (false, []) => section
+            .missing("mapper", &format!("{example}\nand the table:\n[mapper.default]\ncomponent = \"builtin:rules\"")),
+        (false, several) => section
+            .missing("mapper", &format!("{example}\n(there are {}, so each connection names one)", several.len())),
+    }
+    let only = || mappers.first().map(|name| (*name).to_owned());
+    section.text("mapper", &example).or_else(only).unwrap_or_default()
+}
+
+fn destinations(section: &mut Section<'_, '_>) -> Vec<String> {
+    let example = "destinations = [\"main\"]";
+    if !section.has("destinations") {
+        section.missing("destinations", example);
+    }
+    section.list("destinations", example)
+}
+
+/// The environment variable to propose for a table's token: `connection.acme` gives `ACME_TOKEN`.
+fn variable(path: &str) -> String {
+    let name = path.rsplit('.').next().unwrap_or(path);
+    let mut letters: String = name
+        .chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_uppercase() } else { '_' })
+        .collect();
+    if letters.starts_with(|first: char| first.is_ascii_digit()) {
+        letters.insert(0, '_');
+    }
+    format!("{letters}_TOKEN")
+}

@@ -1,0 +1,50 @@
+//! Why a component does not load.
+
+use super::World;
+
+/// Variants by what the operator does next.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The bytes are no component, or the compiler refuses them.
+    #[error("{name} is not a WebAssembly component: {text}. A core module becomes one with `cargo component build` or wit-component")]
+    NotAComponent {
+        /// The component's name.
+        name: String,
+        /// What the engine says.
+        text: String,
+    },
+    /// The component exports another world.
+    #[error("{name} is not a {wanted}: it exports {exports}. A {wanted} exports {}", wanted.interface())]
+    WrongWorld {
+        /// The component's name.
+        name: String,
+        /// What was asked for.
+        wanted: World,
+        /// What it exports.
+        exports: String,
+    },
+    /// The component wants an import it may not have.
+    #[error("{name} imports {imports}, which a {world} may not. {}", world.import_hint())]
+    Forbidden {
+        /// The component's name.
+        name: String,
+        /// Its world.
+        world: World,
+        /// The imports, by name.
+        imports: String,
+    },
+    /// The component broke while it was tried.
+    #[error(transparent)]
+    Fault(#[from] super::Fault),
+    /// The component refuses its settings.
+    #[error("{name} refuses its settings:\n{problems}")]
+    Settings {
+        /// The component's name.
+        name: String,
+        /// One problem a line, with line and column where the component gives them.
+        problems: String,
+    },
+    /// The engine itself cannot be set up.
+    #[error("the WebAssembly engine cannot start: {0}")]
+    Engine(String),
+}

@@ -1,0 +1,111 @@
+//! The mapper as a typed function: changes in, proposals or skips out. Pure, batched, its answers checked before anyone believes them.
+
+use super::pool::{Kind, Live, Pool};
+use super::smuggle::smuggled;
+use super::worlds::mapper::MapperComponent;
+use super::worlds::mapper::exports::convey::pipeline::mapper::Problem;
+use super::{Engine, Fault, LoadError, Loaded, World};
+use crate::contract::{Change, Effect, Proposal, Skip, has_wild_number};
+
+/// One answer of a mapper.
+pub type Translation = Result<Vec<Proposal>, Skip>;
+
+/// A mapper with its settings.
+pub struct Mapper {
+    loaded: Loaded,
+    settings: String,
+    pool: Pool<MapperComponent>,
+    cpu: std::time::Duration,
+}
+
+impl Mapper {
+    /// A mapper that has read its settings once, so that a mistake in them is found here, with its line, and an instance is warm.
+    pub async fn new(engine: &Engine, loaded: Loaded, settings: String) -> Result<Self, LoadError> {
+        let loaded = loaded.expect(World::Mapper)?;
+        let pool = Pool::new(engine, &loaded, Kind::Pure, |store, instance| MapperComponent::new(store, instance))?;
+        let mapper = Self { loaded, settings, pool, cpu: engine.limits.mapper_cpu };
+        let mut live = mapper.pool.lease(mapper.cpu).await?;
+        let configured = mapper.configure(&mut live).await;
+        match mapper.pool.settle(live, "configure", configured)? {
+            Ok(()) => Ok(mapper),
+            Err(problems) => Err(LoadError::Settings { name: mapper.loaded.name.to_string(), problems: render(&mapper.settings, &problems) }),
+        }
+    }
+
+    /// The component behind it.
+    pub fn loaded(&self) -> &Loaded {
+        &self.loaded
+    }
+
+    /// The settings it runs with, as TOML text.
+    pub fn settings(&self) -> &str {
+        &self.settings
+    }
+
+    /// One answer a change, in order. A Fault says nothing about which change broke it: halve the batch to find out.
+    pub async fn translate(&self, changes: &[Change]) -> Result<Vec<Translation>, Fault> {
+        self.translate_within(changes, self.cpu).await
+    }
+
+    /// The same with another CPU limit: short, when one change alone is tried after a time-out.
+    pub async fn translate_within(&self, changes: &[Change], cpu: std::time::Duration) -> Result<Vec<Translation>, Fault> {
+        const CALL: &str = "translate";
+        let mut live = self.pool.lease(cpu).await?;
+        if !live.store.data().configured {
+            match self.configure(&mut live).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Err(Fault::contract(self.pool.label(), "configure", "it refuses settings it took before")),
+                Err(error) => return self.pool.settle(live, "configure", Err(error)),
+            }
+        }
+        let meter = live.store.data().meter.clone();
+        let call = live.bindings.convey_pipeline_mapper().call_translate(&mut live.store, changes);
+        let outcome = meter.measure(call).await;
+        let answers = self.pool.settle(live, CALL, outcome)?;
+        if answers.len() != changes.len() {
+            let text = format!("{} changes went in, {} answers came out", changes.len(), answers.len());
+            return Err(Fault::contract(self.pool.label(), CALL, text));
+        }
+        for (change, answer) in changes.iter().zip(&answers) {
+            if let Some(text) = answer.as_ref().ok().and_then(|proposals| broken(change, proposals)) {
+                return Err(Fault::contract(self.pool.label(), CALL, text));
+            }
+        }
+        Ok(answers)
+    }
+
+    async fn configure(&self, live: &mut Live<MapperComponent>) -> wasmtime::Result<Result<(), Vec<Problem>>> {
+        let meter = live.store.data().meter.clone();
+        let call = live.bindings.convey_pipeline_mapper().call_configure(&mut live.store, &self.settings);
+        let configured = meter.measure(call).await?;
+        live.store.data_mut().configured = configured.is_ok();
+        Ok(configured)
+    }
+}
+
+/// What the contract does not allow in a change's effects, if anything.
+fn broken(change: &Change, proposals: &[Proposal]) -> Option<String> {
+    let events = || proposals.iter().filter_map(|proposal| match &proposal.effect {
+        Effect::Convert(event) => Some(event),
+        Effect::Audience(_) | Effect::Command(_) => None,
+    });
+    if let Some(event) = events().find(|event| has_wild_number(event)) {
+        return Some(format!("event `{}` holds a number that is not finite", event.name));
+    }
+    if events().any(|event| event.id.is_empty() || event.name.is_empty()) {
+        return Some("an event without an id or a name".to_owned());
+    }
+    smuggled(change, proposals)
+}
+
+/// Problems as a person reads them: place, line, caret.
+fn render(settings: &str, problems: &[Problem]) -> String {
+    let one = |problem: &Problem| {
+        let line = settings.lines().nth(problem.line.saturating_sub(1) as usize).unwrap_or_default();
+        let indent = " ".repeat(problem.column.saturating_sub(1) as usize);
+        let caret = "^".repeat(problem.length.clamp(1, 120) as usize);
+        let hint = problem.hint.as_ref().map(|hint| format!("\n  help: {hint}")).unwrap_or_default();
+        format!("line {}, column {}: {}\n  {line}\n  {indent}{caret}{hint}", problem.line, problem.column, problem.message)
+    };
+    problems.iter().map(one).collect::<Vec<_>>().join("\n")
+}

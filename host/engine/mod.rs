@@ -1,0 +1,109 @@
+//! Guests as typed functions. One engine; components are loaded, checked against their world, and called through bounded pools of instances.
+
+mod cache;
+mod error;
+mod fault;
+mod hooks;
+mod load;
+mod mapper;
+mod meter;
+mod pool;
+mod sink;
+mod smuggle;
+mod source;
+mod state;
+pub mod worlds;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+pub use cache::CodeCache;
+pub use error::LoadError;
+pub use fault::{Fault, FaultKind};
+pub use load::{Loaded, World};
+pub use mapper::{Mapper, Translation};
+pub use sink::{Destination as SinkDestination, Outcome, Profile as SinkProfile, Shipment, Sink};
+pub use source::{
+    Encoding, Envelope, Identity, Profile as SourceProfile, Reading, Readings, Signature, SignatureAlgorithm, Silence, Source, SourceError, Subject, Work,
+};
+
+use crate::egress::Egress;
+
+/// How often a running guest's clock is looked at.
+const TICK: Duration = Duration::from_millis(5);
+
+/// What a guest may use.
+#[derive(Clone, Copy, Debug)]
+pub struct GuestLimits {
+    /// Linear memory of one instance, in bytes.
+    pub memory_bytes: usize,
+    /// CPU time of one call of a source or sink.
+    pub call_cpu: Duration,
+    /// Wall time of one call of a source or sink, its requests included.
+    pub call_wall: Duration,
+    /// CPU time of one batch of a mapper.
+    pub mapper_cpu: Duration,
+    /// Calls of sources and sinks in flight at once.
+    pub calls_in_flight: usize,
+}
+
+/// The one engine of the process. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) wasm: wasmtime::Engine,
+    cache: Option<CodeCache>,
+    egress: Egress,
+    limits: GuestLimits,
+    calls: Arc<Semaphore>,
+}
+
+impl Engine {
+    /// An engine whose guests go out through `egress`. `cache` keeps compiled code between runs.
+    pub fn new(limits: GuestLimits, egress: Egress, cache: Option<CodeCache>) -> Result<Self, LoadError> {
+        let wasm = new_wasm_engine(&limits).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
+        tick(&wasm);
+        let calls = Arc::new(Semaphore::new(limits.calls_in_flight));
+        Ok(Self { wasm, cache, egress, limits, calls })
+    }
+}
+
+fn new_wasm_engine(limits: &GuestLimits) -> wasmtime::Result<wasmtime::Engine> {
+    // A source or sink built with wstd has three core instances; idle instances stay for the next call, and every mapper generation
+    // (the live one, a candidate, those still finishing a batch) has some too.
+    let instances = u32::try_from(limits.calls_in_flight * 2 + 64).unwrap_or(u32::MAX);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_core_instances(instances * 3)
+        .total_memories(instances)
+        .total_tables(instances * 3)
+        .total_stacks(instances)
+        .max_memory_size(limits.memory_bytes)
+        .linear_memory_keep_resident(256 * 1024);
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .epoch_interruption(true)
+        .concurrency_support(false)
+        .cranelift_nan_canonicalization(true)
+        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(16))
+        .memory_reservation(limits.memory_bytes as u64);
+    wasmtime::Engine::new(&config)
+}
+
+/// A thread that moves the epoch on for as long as the engine lives.
+fn tick(wasm: &wasmtime::Engine) {
+    let weak = wasm.weak();
+    let ticker = std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {
+        while let Some(engine) = weak.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            #[expect(clippy::disallowed_methods, reason = "the ticker is what everything else awaits")]
+            std::thread::sleep(TICK);
+        }
+    });
+    // Without a ticker no guest could be stopped.
+    ticker.expect("a thread can be started");
+}

@@ -1,0 +1,65 @@
+//! A conversions-sink as typed functions.
+
+use std::sync::Arc;
+
+use super::pool::{Kind, Pool};
+use super::worlds::sink::SinkComponent;
+use super::worlds::sink::exports::convey::pipeline::conversions_sink as words;
+use super::{Engine, Fault, LoadError, Loaded, World};
+use crate::contract::ConversionEvent;
+use crate::egress::Ticket;
+
+pub use words::{Destination, Outcome, Profile, Shipment};
+
+/// An ad platform's component.
+pub struct Sink {
+    loaded: Loaded,
+    pool: Pool<SinkComponent>,
+}
+
+impl Sink {
+    /// A sink from a loaded component.
+    pub fn new(engine: &Engine, loaded: Loaded) -> Result<Self, LoadError> {
+        let loaded = loaded.expect(World::Sink)?;
+        let pool = Pool::new(engine, &loaded, Kind::Connected, |store, instance| SinkComponent::new(store, instance))?;
+        Ok(Self { loaded, pool })
+    }
+
+    /// The component behind it.
+    pub fn loaded(&self) -> &Loaded {
+        &self.loaded
+    }
+
+    /// What the operator is asked to grant. Asks the network nothing.
+    pub async fn describe(&self) -> Result<Profile, Fault> {
+        self.pool.call("describe", None, async |store, guest| guest.convey_pipeline_conversions_sink().call_describe(store).await).await
+    }
+
+    /// Whether it takes a destination's settings; `Err` is its objection.
+    pub async fn configure(&self, settings: &str) -> Result<Result<(), String>, Fault> {
+        self.pool.call("configure", None, async |store, guest| guest.convey_pipeline_conversions_sink().call_configure(store, settings).await).await
+    }
+
+    /// The platform's wire form, one JSON text an event, without a request.
+    pub async fn encode(&self, destination: &Destination, events: &[ConversionEvent]) -> Result<Vec<String>, Fault> {
+        const CALL: &str = "encode";
+        let texts = self.pool.call(CALL, None, async |store, guest| guest.convey_pipeline_conversions_sink().call_encode(store, destination, events).await).await?;
+        self.same_length(CALL, events.len(), texts.len())?;
+        Ok(texts)
+    }
+
+    /// Sends events, on `ticket`. One outcome each.
+    pub async fn deliver(&self, ticket: Arc<Ticket>, destination: &Destination, events: &[ConversionEvent]) -> Result<Shipment, Fault> {
+        const CALL: &str = "deliver";
+        let shipment = self.pool.call(CALL, Some(ticket), async |store, guest| guest.convey_pipeline_conversions_sink().call_deliver(store, destination, events).await).await?;
+        self.same_length(CALL, events.len(), shipment.outcomes.len())?;
+        Ok(shipment)
+    }
+
+    fn same_length(&self, call: &'static str, asked: usize, answered: usize) -> Result<(), Fault> {
+        if asked == answered {
+            return Ok(());
+        }
+        Err(Fault::contract(self.pool.label(), call, format!("{asked} events went in, {answered} answers came out")))
+    }
+}

@@ -1,0 +1,89 @@
+//! What one Store holds: an empty WASI, a door to egress, and the guest's limits.
+
+use std::sync::Arc;
+
+use wasmtime::ResourceLimiter;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use super::hooks::Hooks;
+use super::meter::Meter;
+
+/// The most a guest may write to its stderr in one call; more is a trap.
+const STDERR_BYTES: usize = 64 * 1024;
+
+/// One instance's surroundings. No files, no environment, no arguments, no sockets.
+pub struct State {
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    table: ResourceTable,
+    /// The guest's only way out.
+    pub(super) hooks: Hooks,
+    /// The guest's memory.
+    pub(super) memory: Memory,
+    /// The guest's CPU time.
+    pub(super) meter: Arc<Meter>,
+    /// Whether a mapper has read its settings.
+    pub(super) configured: bool,
+    stderr: MemoryOutputPipe,
+}
+
+impl State {
+    pub(super) fn new(hooks: Hooks, memory_bytes: usize) -> Self {
+        let stderr = MemoryOutputPipe::new(STDERR_BYTES);
+        let wasi = WasiCtx::builder().stderr(stderr.clone()).build();
+        Self {
+            wasi,
+            http: WasiHttpCtx::new(),
+            table: ResourceTable::new(),
+            hooks,
+            memory: Memory { limit: memory_bytes, reached: false },
+            meter: Arc::default(),
+            configured: false,
+            stderr,
+        }
+    }
+
+    /// What the guest wrote to its stderr.
+    pub(super) fn stderr(&self) -> bytes::Bytes {
+        self.stderr.contents()
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
+    }
+}
+
+/// A bound on linear memory. Growing past it traps, so that a guest cannot go on as if nothing happened.
+pub(super) struct Memory {
+    limit: usize,
+    /// Whether the bound was hit: tells a memory Fault from another trap.
+    pub(super) reached: bool,
+}
+
+/// The largest table of functions a guest may have.
+const TABLE_ELEMENTS: usize = 20_000;
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if desired > self.limit {
+            self.reached = true;
+            return Err(wasmtime::Error::msg("the guest's memory is used up"));
+        }
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS)
+    }
+}

@@ -1,0 +1,68 @@
+//! Cases: a contact or webhook as the CRM writes it, and the effects it must give.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One case, a JSON file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// What it shows. The file's name, when it is left out.
+    #[serde(default)]
+    pub name: String,
+    /// The trigger of a bare contact, `contact-created` say.
+    pub trigger: Option<String>,
+    /// A contact or a webhook body, as the CRM writes it.
+    pub delivery: Value,
+    /// What must come out: the effects as `convey translate` prints them. Left out: anything, as long as it is always the same.
+    pub effects: Option<Value>,
+    /// The code of the skip that must come out instead.
+    pub skip: Option<String>,
+}
+
+/// Why cases cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CaseError {
+    /// The folder or a file in it cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Unreadable {
+        /// What was tried.
+        path: String,
+        /// What the file system said.
+        source: std::io::Error,
+    },
+    /// A file is not a case.
+    #[error("{path}: {source}. A case is {{\"delivery\": …, \"trigger\"?, \"effects\"? or \"skip\"?}}")]
+    NotACase {
+        /// The file.
+        path: String,
+        /// What the parser said.
+        source: serde_json::Error,
+    },
+}
+
+impl Case {
+    /// Every `.json` file of a folder, by name.
+    pub fn folder(folder: &Path) -> Result<Vec<Self>, CaseError> {
+        let unreadable = |source| CaseError::Unreadable { path: folder.display().to_string(), source };
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+            paths.push(entry.map_err(unreadable)?.path());
+        }
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+        paths.sort();
+        paths.iter().map(|path| Self::file(path)).collect()
+    }
+
+    fn file(path: &Path) -> Result<Self, CaseError> {
+        let shown = || path.display().to_string();
+        let text = std::fs::read(path).map_err(|source| CaseError::Unreadable { path: shown(), source })?;
+        let mut case: Self = serde_json::from_slice(&text).map_err(|source| CaseError::NotACase { path: shown(), source })?;
+        if case.name.is_empty() {
+            case.name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        }
+        Ok(case)
+    }
+}

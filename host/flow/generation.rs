@@ -1,0 +1,168 @@
+//! Generations: one mapper digest with its settings, with its start time. Committing writes the row first and then moves one pointer.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::prepare::{Candidate, Prepared};
+use super::{Case, Connection, Flow, PrepareError, prepare};
+use crate::contract::{Change, Digest};
+use crate::engine::{LoadError, Mapper};
+use crate::store::{NewGeneration, StoreError};
+
+/// What translates now, or did.
+pub struct Generation {
+    /// Its number in the store.
+    pub id: i64,
+    /// The mapper behind it.
+    pub mapper: Mapper,
+}
+
+/// Why a swap or a roll back did not happen. What was live still is.
+#[derive(Debug, thiserror::Error)]
+pub enum SwapError {
+    /// The candidate was refused.
+    #[error(transparent)]
+    Refused(#[from] PrepareError),
+    /// The store cannot take the row, or cannot be asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No mapper of that name is configured.
+    #[error("no mapper is called `{0}` in the configuration")]
+    Unknown(String),
+    /// There is nothing to go back to.
+    #[error("`{0}` has no earlier generation to go back to")]
+    First(String),
+    /// An earlier generation's component is gone from the store.
+    #[error("the component {0} is no longer kept: give the file again with `convey mapper swap --mapper FILE`")]
+    Gone(String),
+}
+
+impl From<LoadError> for SwapError {
+    fn from(error: LoadError) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+/// Who brings a generation, and why.
+pub struct Reason {
+    /// `config`, `swap` or `rollback`.
+    pub origin: &'static str,
+    /// Who asked for it.
+    pub who: String,
+    /// Why, in their words.
+    pub note: Option<String>,
+}
+
+/// How many generations are looked through for the one before.
+const HISTORY: usize = 1_000;
+/// How many stored changes a candidate is tried on.
+const DRY_RUN: usize = 200;
+
+impl Flow {
+    /// The generation that translates for a mapper's name now.
+    pub fn generation(&self, mapper: &str) -> Option<Arc<Generation>> {
+        self.generations.load().get(mapper).cloned()
+    }
+
+    /// Every name's live generation.
+    pub fn live(&self) -> Arc<HashMap<String, Arc<Generation>>> {
+        self.generations.load_full()
+    }
+
+    /// Brings back what was live when the program last stopped, unless the configuration names another component or other settings since.
+    pub async fn start_mapper(&self, mapper: &str, candidate: Candidate) -> Result<Arc<Generation>, SwapError> {
+        let (digest, settings) = names(&candidate);
+        let history = self.history(mapper).await?;
+        let configured = history.iter().find(|generation| generation.written.origin == "config");
+        let same = configured.is_some_and(|old| old.written.mapper_digest == digest && old.written.settings_hash == settings);
+        if let (true, Some(latest)) = (same, history.first()) {
+            let component = self.component(&latest.written.mapper_digest).await?;
+            let loaded = self.load(candidate.name, component).await?;
+            let mapper_of = Mapper::new(self.engine(), loaded, latest.written.settings.clone()).await?;
+            return Ok(self.publish(mapper, Generation { id: latest.id, mapper: mapper_of }));
+        }
+        let prepared = prepare::prepare(self.engine(), candidate, None, &[], Vec::new(), None).await?;
+        let reason = Reason { origin: "config", who: "configuration".to_owned(), note: None };
+        self.commit(mapper, prepared, reason).await
+    }
+
+    /// Prepares a candidate for a mapper's name beside the live one, without touching anything.
+    pub async fn prepare(&self, mapper: &str, candidate: Candidate, cases: &[Case]) -> Result<Prepared, SwapError> {
+        let live = self.generation(mapper).ok_or_else(|| SwapError::Unknown(mapper.to_owned()))?;
+        let stored = self.store.recent_changes(DRY_RUN).await?;
+        let stored: Vec<Change> = stored.iter().filter_map(|stored| serde_json::from_slice(&stored.bytes).ok()).collect();
+        let plan = self.plan();
+        let connection: Option<&Arc<Connection>> = plan.connections.values().find(|connection| connection.mapper == mapper);
+        let subject = connection.map(|connection| connection.subject(None));
+        let source = connection.zip(subject.as_ref()).map(|(connection, subject)| (&*connection.source, subject));
+        Ok(prepare::prepare(self.engine(), candidate, source, cases, stored, Some(&live.mapper)).await?)
+    }
+
+    /// Makes a prepared mapper live: the row first, then the pointer. A batch under way ends with the generation it began with.
+    pub async fn commit(&self, mapper: &str, prepared: Prepared, reason: Reason) -> Result<Arc<Generation>, SwapError> {
+        let Prepared { mapper: ready, component, cases, diff } = prepared;
+        let digest = ready.loaded().digest.to_string();
+        self.store.put_component(&digest, &ready.loaded().name, component).await?;
+        let row = NewGeneration {
+            mapper: mapper.to_owned(),
+            mapper_digest: digest,
+            settings: ready.settings().to_owned(),
+            settings_hash: Digest::of(ready.settings().as_bytes()).to_string(),
+            origin: reason.origin.to_owned(),
+            who: reason.who,
+            note: reason.note,
+            cases,
+            diff: serde_json::to_string(&diff).ok(),
+            started_at: self.clock.now_ms(),
+        };
+        let id = self.store.commit_generation(row).await?;
+        Ok(self.publish(mapper, Generation { id, mapper: ready }))
+    }
+
+    /// Makes the latest generation that differs from the live one live again.
+    pub async fn roll_back(&self, mapper: &str, reason: Reason) -> Result<Arc<Generation>, SwapError> {
+        let history = self.history(mapper).await?;
+        let live = history.first().ok_or_else(|| SwapError::Unknown(mapper.to_owned()))?;
+        let content = |generation: &crate::store::Generation| (generation.written.mapper_digest.clone(), generation.written.settings_hash.clone());
+        let earlier = history.iter().find(|earlier| content(earlier) != content(live));
+        let earlier = earlier.ok_or_else(|| SwapError::First(mapper.to_owned()))?;
+        let component = self.component(&earlier.written.mapper_digest).await?;
+        // It was live before: its code is in the cache and its checks are done.
+        let loaded = self.load(mapper.to_owned(), component.clone()).await?;
+        let ready = Mapper::new(self.engine(), loaded, earlier.written.settings.clone()).await?;
+        let prepared = Prepared { mapper: ready, component, cases: earlier.written.cases, diff: Default::default() };
+        self.commit(mapper, prepared, reason).await
+    }
+
+    async fn history(&self, mapper: &str) -> Result<Vec<crate::store::Generation>, StoreError> {
+        let mut history = self.store.generations(HISTORY).await?;
+        history.retain(|generation| generation.written.mapper == mapper);
+        Ok(history)
+    }
+
+    async fn component(&self, digest: &str) -> Result<Vec<u8>, SwapError> {
+        self.store.component(digest).await?.ok_or_else(|| SwapError::Gone(digest.to_owned()))
+    }
+
+    async fn load(&self, name: String, component: Vec<u8>) -> Result<crate::engine::Loaded, SwapError> {
+        let engine = self.engine().clone();
+        let loaded = tokio::task::spawn_blocking(move || engine.load(&name, &component)).await;
+        let loaded = loaded.map_err(|error| PrepareError::Compiler(error.to_string()))?;
+        Ok(loaded?)
+    }
+
+    fn publish(&self, mapper: &str, generation: Generation) -> Arc<Generation> {
+        let generation = Arc::new(generation);
+        self.generations.rcu(|generations| {
+            let mut next = HashMap::clone(generations);
+            next.insert(mapper.to_owned(), generation.clone());
+            next
+        });
+        self.wake.translate.notify_one();
+        generation
+    }
+}
+
+fn names(candidate: &Candidate) -> (String, String) {
+    (Digest::of(&candidate.component).to_string(), Digest::of(candidate.settings.as_bytes()).to_string())
+}

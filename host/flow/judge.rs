@@ -1,0 +1,109 @@
+//! Outcome, attempt, now → verdict. Pure: everything it depends on is handed in.
+
+use super::retry::backoff;
+use crate::clock::Millis;
+use crate::engine::{Outcome, SourceError};
+use crate::store::{Told, Verdict};
+
+/// What a judgement depends on besides the outcome.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances {
+    /// Milliseconds since the epoch.
+    pub now: Millis,
+    /// How often this item has been tried, this time included.
+    pub tries: u32,
+    /// A number in `0.0..1.0`, drawn by the caller.
+    pub jitter: f64,
+    /// After this the item is worth nothing to the platform (or, for a delivery, to anyone).
+    pub deadline: Millis,
+}
+
+impl Circumstances {
+    /// The next try, or `None` when it would come too late.
+    fn next(self, wished_ms: Option<u64>) -> Option<Millis> {
+        let at = self.now + backoff(self.tries, self.jitter, wished_ms);
+        (at < self.deadline).then_some(at)
+    }
+}
+
+/// What happens to one event, and whether its destination must be paused with which reason.
+pub fn judge_event(outcome: &Outcome, resend: bool, given: Circumstances) -> (Verdict, Option<String>) {
+    let retry = |wished_ms, reason: &str| match given.next(wished_ms) {
+        Some(at) => Verdict::Retry { at, reason: reason.to_owned() },
+        None => Verdict::Dead { reason: format!("no time is left to try again: {reason}"), expired: true },
+    };
+    match outcome {
+        Outcome::Accepted(trace) => (Verdict::Done { trace: trace.clone() }, None),
+        Outcome::Rejected(reason) => (Verdict::Dead { reason: reason.clone(), expired: false }, None),
+        Outcome::Expired(reason) => (Verdict::Dead { reason: reason.clone(), expired: true }, None),
+        Outcome::Throttled(wished) => (retry(wished.map(u64::from), "throttled"), None),
+        Outcome::Unavailable(reason) => (retry(None, reason), None),
+        Outcome::Unauthorized(reason) | Outcome::Blocked(reason) => (retry(None, reason), Some(reason.clone())),
+        Outcome::Unknown(_) if !resend => (Verdict::Ambiguous { resend_at: None }, None),
+        Outcome::Unknown(_) => (Verdict::Ambiguous { resend_at: Some(given.now + backoff(given.tries, given.jitter, None)) }, None),
+    }
+}
+
+/// What happens to the deliveries of a contact that could not be read.
+pub fn judge_delivery(error: &SourceError, given: Circumstances) -> Told {
+    let retry = |wished_ms, reason: String| match given.next(wished_ms) {
+        Some(at) => Told::Retry { at, reason },
+        None => Told::Dead { reason: format!("no time is left to try again: {reason}") },
+    };
+    // What a person must put right is asked for less often than what passes by itself.
+    const PERSON_MS: u64 = 60_000;
+    match error {
+        SourceError::Unauthorized(text) => retry(Some(PERSON_MS), format!("the CRM refuses the token: {text}")),
+        SourceError::Forbidden(text) => retry(Some(PERSON_MS), format!("the token may not: {text}")),
+        SourceError::Throttled(wished) => retry(Some(wished.unwrap_or(1_000).into()), "throttled by the CRM".to_owned()),
+        SourceError::Unavailable(text) => retry(None, format!("the CRM does not answer: {text}")),
+        SourceError::NotFound(text) => Told::Dead { reason: format!("not found: {text}") },
+        SourceError::Invalid(text) => Told::Dead { reason: text.clone() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIVEN: Circumstances = Circumstances { now: 1_000_000, tries: 2, jitter: 0.5, deadline: 2_000_000 };
+
+    #[test]
+    fn every_outcome_has_its_verdict() {
+        let dead = |reason: &str, expired| Verdict::Dead { reason: reason.to_owned(), expired };
+        let retry = |at, reason: &str| Verdict::Retry { at, reason: reason.to_owned() };
+        let text = || "why".to_owned();
+        for (outcome, verdict, pause) in [
+            (Outcome::Accepted(Some("t".into())), Verdict::Done { trace: Some("t".into()) }, None),
+            (Outcome::Rejected(text()), dead("why", false), None),
+            (Outcome::Expired(text()), dead("why", true), None),
+            (Outcome::Throttled(Some(30_000)), retry(1_031_000, "throttled"), None),
+            (Outcome::Unavailable(text()), retry(1_001_000, "why"), None),
+            (Outcome::Unauthorized(text()), retry(1_001_000, "why"), Some(text())),
+            (Outcome::Blocked(text()), retry(1_001_000, "why"), Some(text())),
+            (Outcome::Unknown(text()), Verdict::Ambiguous { resend_at: Some(1_001_000) }, None),
+        ] {
+            assert_eq!(judge_event(&outcome, true, GIVEN), (verdict, pause), "{outcome:?}");
+        }
+        assert_eq!(judge_event(&Outcome::Unknown(text()), false, GIVEN).0, Verdict::Ambiguous { resend_at: None });
+    }
+
+    #[test]
+    fn a_retry_that_would_come_too_late_is_none() {
+        let late = Circumstances { deadline: GIVEN.now + 10, ..GIVEN };
+        let (verdict, _) = judge_event(&Outcome::Unavailable("down".into()), true, late);
+        assert!(matches!(verdict, Verdict::Dead { expired: true, .. }), "{verdict:?}");
+    }
+
+    #[test]
+    fn a_delivery_waits_for_a_person_or_for_the_crm() {
+        let waits = |error| match judge_delivery(&error, GIVEN) {
+            Told::Retry { at, .. } => Some(at - GIVEN.now),
+            _ => None,
+        };
+        assert!(waits(SourceError::Unauthorized("x".into())).is_some_and(|wait| wait >= 60_000));
+        assert_eq!(waits(SourceError::Unavailable("x".into())), Some(1_000));
+        assert_eq!(waits(SourceError::Invalid("x".into())), None);
+        assert_eq!(waits(SourceError::NotFound("x".into())), None);
+    }
+}

@@ -1,0 +1,132 @@
+//! Lanes: what waits is taken round-robin by name, a few at a time for each, so that a slow or deep lane holds nobody.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::{JoinError, JoinSet};
+
+use super::Flow;
+use crate::store::{StoreError, Waiting};
+
+/// What waits for a time is looked for this often; what arrives is signalled.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// A step of the flow.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Step {
+    /// Deliveries become changes.
+    Read,
+    /// Changes become events.
+    Translate,
+    /// Events leave.
+    Ship,
+}
+
+impl Step {
+    /// Lanes at once: reading waits for the CRM and shipping for the platform; translating computes.
+    fn lanes(self) -> usize {
+        match self {
+            Step::Read | Step::Ship => 64,
+            Step::Translate => 4,
+        }
+    }
+}
+
+impl Flow {
+    /// Runs a step's lanes until the flow is stopped, then waits for those under way.
+    pub(super) async fn work(self: Arc<Self>, step: Step) {
+        let wake = self.wake(step);
+        let mut busy: HashMap<String, usize> = HashMap::new();
+        let mut lanes: JoinSet<String> = JoinSet::new();
+        while !self.stopping() {
+            // Asked for before looking, so that what arrives in between wakes the loop.
+            let woken = wake.notified();
+            match self.waiting(step).await {
+                Ok(names) => {
+                    for Waiting { name, .. } in names {
+                        let running = busy.entry(name.clone()).or_default();
+                        if *running < self.width(step, &name) && lanes.len() < step.lanes() {
+                            *running += 1;
+                            lanes.spawn(self.clone().lane(step, name));
+                        }
+                    }
+                }
+                Err(error) => tracing::error!(?step, %error, "cannot look for work"),
+            }
+            tokio::select! {
+                () = woken => {}
+                Some(ended) = lanes.join_next() => ended_one(step, &mut busy, ended),
+                () = tokio::time::sleep(LOOK) => {}
+                () = self.stop.cancelled() => {}
+            }
+        }
+        while let Some(ended) = lanes.join_next().await {
+            ended_one(step, &mut busy, ended);
+        }
+    }
+
+    fn wake(&self, step: Step) -> Arc<Notify> {
+        match step {
+            Step::Read => self.wake.read.clone(),
+            Step::Translate => self.wake.translate.clone(),
+            Step::Ship => self.wake.ship.clone(),
+        }
+    }
+
+    async fn waiting(&self, step: Step) -> Result<Vec<Waiting>, StoreError> {
+        let now = self.clock.now_ms();
+        match step {
+            Step::Read => self.store.connections_waiting(now).await,
+            Step::Translate => self.store.changes_waiting(now).await,
+            Step::Ship => self.store.destinations_waiting(now).await,
+        }
+    }
+
+    /// How many lanes a name may have: a connection one, because its memory has one writer; a destination its requests in flight.
+    fn width(&self, step: Step, name: &str) -> usize {
+        match step {
+            Step::Read | Step::Translate => usize::from(self.plan().connections.contains_key(name) && !self.is_paused(name)),
+            Step::Ship => self.plan().destinations.get(name).map_or(0, |destination| destination.in_flight),
+        }
+    }
+
+    /// Works one lane off until nothing is left for it, or the flow is stopped.
+    async fn lane(self: Arc<Self>, step: Step, name: String) -> String {
+        while !self.stopping() {
+            let worked = match step {
+                Step::Read => self.read_once(&name).await,
+                Step::Translate => self.translate_once(&name).await,
+                Step::Ship => self.ship_once(&name).await,
+            };
+            match worked {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(?step, lane = %name, %error, "cannot go on now");
+                    break;
+                }
+            }
+        }
+        name
+    }
+}
+
+fn ended_one(step: Step, busy: &mut HashMap<String, usize>, ended: Result<String, JoinError>) {
+    match ended {
+        Ok(name) => {
+            if let Some(running) = busy.get_mut(&name) {
+                *running -= 1;
+                if *running == 0 {
+                    busy.remove(&name);
+                }
+            }
+        }
+        // The name is lost with the panic: start counting anew rather than hold a lane for ever.
+        Err(error) => {
+            tracing::error!(?step, %error, "a lane broke");
+            busy.clear();
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Prepare: everything that can be known of a mapper before it is live. It touches nothing; whoever commits decides.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::case::Case;
+use super::effects::effects_json;
+use super::sample;
+use super::translate::translate_each;
+use crate::contract::{Change, Effect, Skip, kind, skip_code};
+use crate::engine::{Engine, Fault, LoadError, Loaded, Mapper, Source, Subject, Translation};
+
+/// A mapper that wants to go live.
+pub struct Candidate {
+    /// How people call the component.
+    pub name: String,
+    /// The component.
+    pub component: Vec<u8>,
+    /// Its settings, as TOML text.
+    pub settings: String,
+}
+
+/// A mapper that passed every check.
+pub struct Prepared {
+    /// Ready, with a warm instance.
+    pub mapper: Mapper,
+    /// The component's bytes, to be kept.
+    pub component: Vec<u8>,
+    /// How many cases it was tried on.
+    pub cases: u32,
+    /// How it differs from the mapper it would replace.
+    pub diff: Diff,
+}
+
+/// How two mappers differ on the same changes.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Diff {
+    /// Changes both were given.
+    pub compared: usize,
+    /// Changes whose effects differ in anything.
+    pub differing: usize,
+}
+
+/// Why a mapper is refused. The old one keeps running.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// It does not load, or refuses its settings.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// It breaks on a change.
+    #[error("it breaks on a {kind} ({from}): {fault}")]
+    Breaks {
+        /// The change's kind.
+        kind: &'static str,
+        /// Where the change came from: a case's name, "sample", or "stored".
+        from: String,
+        /// How.
+        fault: Fault,
+    },
+    /// The same change gave two answers.
+    #[error("it is not pure: a {kind} ({from}) gave two different answers in two orders or two instances. A mapper keeps nothing between calls")]
+    Impure {
+        /// The change's kind.
+        kind: &'static str,
+        /// Where the change came from.
+        from: String,
+    },
+    /// A case came out otherwise than it must.
+    #[error("case `{name}` came out otherwise:\n  wanted {wanted}\n  got    {got}")]
+    Case {
+        /// The case.
+        name: String,
+        /// What it must give.
+        wanted: Value,
+        /// What it gave.
+        got: Value,
+    },
+    /// A case's delivery is none.
+    #[error("case `{name}`: {text}")]
+    CaseUnread {
+        /// The case.
+        name: String,
+        /// What the source says.
+        text: String,
+    },
+    /// It asks for what this host does not carry.
+    #[error("rule `{rule}` asks for {what}, which this version does not carry")]
+    Uncarried {
+        /// The rule.
+        rule: String,
+        /// Audience changes or CRM commands.
+        what: &'static str,
+    },
+    /// The thread that compiles broke.
+    #[error("the compiler broke: {0}")]
+    Compiler(String),
+}
+
+/// A change with where it came from and what must come of it.
+struct Trial {
+    change: Change,
+    from: String,
+    wanted: Option<Value>,
+}
+
+/// Compiles, configures, and tries a candidate: on the built-in sample, on `cases` read by `source`, and on `stored` changes, beside the
+/// mapper it would replace.
+pub async fn prepare(
+    engine: &Engine,
+    candidate: Candidate,
+    source: Option<(&Source, &Subject)>,
+    cases: &[Case],
+    stored: Vec<Change>,
+    live: Option<&Mapper>,
+) -> Result<Prepared, PrepareError> {
+    let Candidate { name, component, settings } = candidate;
+    let (loaded, component) = compile(engine, name, component).await?;
+    let mapper = Mapper::new(engine, loaded.clone(), settings.clone()).await?;
+    let of_sample = |change| Trial { change, from: "sample".to_owned(), wanted: None };
+    let mut trials: Vec<Trial> = sample::changes().into_iter().map(of_sample).collect();
+    for case in cases {
+        trials.extend(tried(case, source).await?);
+    }
+    let diff = match live {
+        Some(live) => compare(live, &mapper, &stored).await,
+        None => Diff::default(),
+    };
+    trials.extend(stored.into_iter().map(|change| Trial { change, from: "stored".to_owned(), wanted: None }));
+    let twin = Mapper::new(engine, loaded, settings).await?;
+    check(&mapper, &twin, &trials).await?;
+    Ok(Prepared { mapper, component, cases: cases.len() as u32, diff })
+}
+
+/// Compiles on a thread of its own, behind everything else the machine has to do.
+async fn compile(engine: &Engine, name: String, component: Vec<u8>) -> Result<(Loaded, Vec<u8>), PrepareError> {
+    let engine = engine.clone();
+    let (send, receive) = tokio::sync::oneshot::channel();
+    let compiling = move || {
+        // Being polite is all this is: without it the compile only disturbs more.
+        if let Err(error) = rustix::process::nice(10) {
+            tracing::debug!(%error, "the compiler runs at usual priority");
+        }
+        let loaded = engine.load(&name, &component);
+        // Whoever asked may have gone.
+        let _ = send.send(loaded.map(|loaded| (loaded, component)));
+    };
+    let thread = std::thread::Builder::new().name("compile".to_owned()).spawn(compiling);
+    thread.map_err(|error| PrepareError::Compiler(error.to_string()))?;
+    let loaded = receive.await.map_err(|_| PrepareError::Compiler("its thread ended".to_owned()))?;
+    Ok(loaded?)
+}
+
+/// A case's changes, each with what must come of it.
+async fn tried(case: &Case, source: Option<(&Source, &Subject)>) -> Result<Vec<Trial>, PrepareError> {
+    let unread = |text: String| PrepareError::CaseUnread { name: case.name.clone(), text };
+    let Some((source, subject)) = source else { return Err(unread("there is no source to read it".to_owned())) };
+    let body = serde_json::to_vec(&case.delivery).map_err(|error| unread(error.to_string()))?;
+    let read = source.interpret(subject, case.trigger.as_deref(), &[body]).await;
+    let changes = read.map_err(|fault| unread(fault.to_string()))?.remove(0).map_err(unread)?;
+    if changes.is_empty() {
+        return Err(unread("its delivery holds no change".to_owned()));
+    }
+    let wanted = case.effects.clone().or_else(|| case.skip.as_ref().map(|code| json!({"skip": code})));
+    Ok(changes.into_iter().map(|change| Trial { change, from: case.name.clone(), wanted: wanted.clone() }).collect())
+}
+
+/// Every trial three times: in order, again in the same instance, and backwards in a fresh one.
+async fn check(mapper: &Mapper, twin: &Mapper, trials: &[Trial]) -> Result<(), PrepareError> {
+    let changes: Vec<Change> = trials.iter().map(|trial| trial.change.clone()).collect();
+    let backwards: Vec<Change> = changes.iter().rev().cloned().collect();
+    let first = translate_each(mapper, &changes).await;
+    let again = translate_each(mapper, &changes).await;
+    let mut fresh = translate_each(twin, &backwards).await;
+    fresh.reverse();
+    for (((trial, first), again), fresh) in trials.iter().zip(first).zip(again).zip(fresh) {
+        let kind = kind(&trial.change.trigger);
+        let breaks = |fault| PrepareError::Breaks { kind, from: trial.from.clone(), fault };
+        let answer = first.map_err(breaks)?;
+        if answer != again.map_err(breaks)? || answer != fresh.map_err(breaks)? {
+            return Err(PrepareError::Impure { kind, from: trial.from.clone() });
+        }
+        carried(&answer)?;
+        if let Some(wanted) = &trial.wanted {
+            let got = as_case(&answer);
+            if got != *wanted {
+                return Err(PrepareError::Case { name: trial.from.clone(), wanted: wanted.clone(), got });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn carried(answer: &Translation) -> Result<(), PrepareError> {
+    for proposal in answer.iter().flatten() {
+        let what = match proposal.effect {
+            Effect::Convert(_) => continue,
+            Effect::Audience(_) => "audience changes",
+            Effect::Command(_) => "CRM commands",
+        };
+        return Err(PrepareError::Uncarried { rule: proposal.rule.clone(), what });
+    }
+    Ok(())
+}
+
+/// What a case compares with: the effects, or the skip's code.
+fn as_case(answer: &Translation) -> Value {
+    match answer {
+        Ok(proposals) => effects_json(proposals),
+        Err(Skip { code, .. }) => json!({"skip": skip_code(*code)}),
+    }
+}
+
+async fn compare(live: &Mapper, candidate: &Mapper, changes: &[Change]) -> Diff {
+    let (before, after) = (translate_each(live, changes).await, translate_each(candidate, changes).await);
+    let differs = |(before, after): &(Result<Translation, Fault>, Result<Translation, Fault>)| match (before, after) {
+        (Ok(before), Ok(after)) => before != after,
+        (Err(_), Err(_)) => false,
+        _ => true,
+    };
+    Diff { compared: changes.len(), differing: before.into_iter().zip(after).filter(differs).count() }
+}

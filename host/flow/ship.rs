@@ -1,0 +1,112 @@
+//! Step three: events leave, nearest deadline first. The attempt is durable before the request is sent; the platform's word on each event
+//! becomes its verdict.
+
+
+use super::Flow;
+use super::judge::{Circumstances, judge_event};
+use super::plan::Destination;
+use crate::contract::ConversionEvent;
+use crate::engine::{Fault, Outcome, Shipment};
+use crate::store::{Claim, Pause, PauseScope, ShipSettlement, StoreError, StoredEvent, Verdict};
+use crate::{clock::Millis, crash};
+
+impl Flow {
+    /// Ships one batch; how many events it held.
+    pub async fn ship_once(&self, name: &str) -> Result<usize, StoreError> {
+        let Some(destination) = self.plan().destinations.get(name).cloned() else { return Ok(0) };
+        let digest = destination.sink.loaded().digest.to_string();
+        let limit = destination.profile.max_events.clamp(1, 1_000) as usize;
+        let Some(Claim { attempt, events }) = self.store.claim_events(name, self.clock.now_ms(), limit, &digest).await? else {
+            return Ok(0);
+        };
+        let count = events.len();
+        let mut items = Vec::with_capacity(count);
+        let (mut rows, mut words) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for event in events {
+            match self.ready(&destination, &event) {
+                Ok(word) => {
+                    rows.push(event);
+                    words.push(word);
+                }
+                Err(verdict) => items.push((event.row, verdict)),
+            }
+        }
+        let mut pause = None;
+        let mut outcome = "nothing to send";
+        if !words.is_empty() {
+            crash::point("before-send");
+            let outcomes = self.deliver(&destination, &words).await;
+            crash::point("after-send");
+            outcome = attempt_word(&outcomes);
+            let now = self.clock.now_ms();
+            for (event, said) in rows.iter().zip(&outcomes) {
+                let given = Circumstances { now, tries: event.tries + 1, jitter: fastrand::f64(), deadline: event.deadline };
+                let (verdict, reason) = judge_event(said, destination.resend, given);
+                items.push((event.row, verdict));
+                pause = pause.or(reason);
+            }
+        }
+        let now = self.clock.now_ms();
+        let pause = pause.map(|reason| {
+            tracing::error!(destination = name, %reason, "paused: a person must act, then `convey resume {name}`");
+            Pause { scope: PauseScope::Destination(name.to_owned()), reason, at: now, by: "convey".to_owned() }
+        });
+        self.store.settle_shipped(ShipSettlement { attempt, now, outcome: outcome.to_owned(), items, pause }).await?;
+        Ok(count)
+    }
+
+    /// The event as the sink takes it, or the verdict on one that need not be sent.
+    fn ready(&self, destination: &Destination, event: &StoredEvent) -> Result<ConversionEvent, Verdict> {
+        let now = self.clock.now_ms();
+        if event.deadline <= now {
+            return Err(Verdict::Dead { reason: "older than the platform takes".to_owned(), expired: true });
+        }
+        let earliest: Millis = event.occurred_at.saturating_sub(destination.profile.max_ahead_ms);
+        if earliest > now {
+            return Err(Verdict::Retry { at: earliest, reason: "its time has not come".to_owned() });
+        }
+        serde_json::from_slice(&event.bytes)
+            .map_err(|error| Verdict::Dead { reason: format!("the stored event cannot be read: {error}"), expired: false })
+    }
+
+    /// One outcome an event. A sink that breaks before anything left is narrowed down by halving; after that nobody knows what arrived.
+    async fn deliver(&self, destination: &Destination, events: &[ConversionEvent]) -> Vec<Outcome> {
+        let ticket = destination.right.ticket(&destination.credential);
+        let delivered = destination.sink.deliver(ticket.clone(), &destination.words, events).await;
+        for refusal in ticket.refusals() {
+            tracing::warn!(destination = %destination.name, "{refusal}");
+        }
+        match delivered {
+            Ok(Shipment { outcomes, .. }) => outcomes,
+            Err(fault) if ticket.sent() > 0 => {
+                tracing::error!(destination = %destination.name, fault = %fault, "the sink broke with a request under way");
+                vec![Outcome::Unknown(fault.line()); events.len()]
+            }
+            Err(fault) if events.len() == 1 => {
+                tracing::warn!(destination = %destination.name, fault = %fault, "one event breaks the sink");
+                vec![Outcome::Rejected(Fault::line(&fault))]
+            }
+            Err(_) => {
+                let (left, right) = events.split_at(events.len() / 2);
+                let mut outcomes = Box::pin(self.deliver(destination, left)).await;
+                outcomes.extend(Box::pin(self.deliver(destination, right)).await);
+                outcomes
+            }
+        }
+    }
+}
+
+/// One word for the attempt as a whole: the worst of its events'.
+fn attempt_word(outcomes: &[Outcome]) -> &'static str {
+    let rank = |outcome: &Outcome| match outcome {
+        Outcome::Accepted(_) => (0, "accepted"),
+        Outcome::Expired(_) => (1, "expired"),
+        Outcome::Rejected(_) => (2, "rejected"),
+        Outcome::Throttled(_) => (3, "throttled"),
+        Outcome::Unavailable(_) => (4, "unavailable"),
+        Outcome::Blocked(_) => (5, "blocked"),
+        Outcome::Unauthorized(_) => (6, "unauthorized"),
+        Outcome::Unknown(_) => (7, "unknown"),
+    };
+    outcomes.iter().map(rank).max_by_key(|(rank, _)| *rank).map_or("nothing to send", |(_, word)| word)
+}

@@ -1,0 +1,120 @@
+//! Step two: changes become what will be said, by the generation that is live when the batch is taken.
+
+use std::time::Duration;
+
+use super::Flow;
+use super::plan::Connection;
+use crate::contract::{Change, Effect, Proposal, kind, skip_code};
+use crate::engine::{Fault, FaultKind, Mapper, Translation};
+use crate::store::{NewEvent, StoreError, StoredChange, Translated, TranslatedChange, TranslationSettlement};
+
+/// The most changes one call carries over the border.
+const BATCH: usize = 256;
+
+/// A change tried alone after a time-out gets this much CPU time.
+const ALONE: Duration = Duration::from_millis(50);
+
+impl Flow {
+    /// Translates one batch; how many changes it held.
+    pub async fn translate_once(&self, name: &str) -> Result<usize, StoreError> {
+        let Some(connection) = self.plan().connections.get(name).cloned() else { return Ok(0) };
+        let Some(generation) = self.generation(&connection.mapper) else { return Ok(0) };
+        if self.is_paused(name) {
+            return Ok(0);
+        }
+        let claimed = self.store.claim_changes(name, self.clock.now_ms(), BATCH).await?;
+        let count = claimed.len();
+        if count == 0 {
+            return Ok(0);
+        }
+        let mut items = Vec::with_capacity(count);
+        let (mut rows, mut changes) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for StoredChange { row, bytes, .. } in claimed {
+            match serde_json::from_slice::<Change>(&bytes) {
+                Ok(change) => {
+                    rows.push(row);
+                    changes.push(change);
+                }
+                Err(error) => {
+                    let reason = format!("the stored change cannot be read: {error}");
+                    items.push(TranslatedChange { row, answer: Translated::Dead { reason } });
+                }
+            }
+        }
+        let answers = translate_each(&generation.mapper, &changes).await;
+        let answered = rows.into_iter().zip(changes).zip(answers);
+        items.extend(answered.map(|((row, change), answer)| TranslatedChange { row, answer: settled(&connection, &change, answer) }));
+        let settlement = TranslationSettlement { generation: generation.id, now: self.clock.now_ms(), items };
+        self.store.settle_translated(settlement).await?;
+        self.wake.ship.notify_one();
+        Ok(count)
+    }
+}
+
+/// One answer a change. A bad one never takes its neighbours along: a Fault is narrowed down by halving, a time-out one by one with a short
+/// limit, because every half of a slow batch would be slow again.
+pub async fn translate_each(mapper: &Mapper, changes: &[Change]) -> Vec<Result<Translation, Fault>> {
+    match mapper.translate(changes).await {
+        Ok(answers) => answers.into_iter().map(Ok).collect(),
+        Err(fault) if changes.len() <= 1 => changes.iter().map(|_| Err(fault.clone())).collect(),
+        Err(fault) if fault.kind == FaultKind::Time => {
+            let mut answers = Vec::with_capacity(changes.len());
+            for change in changes {
+                let alone = mapper.translate_within(std::slice::from_ref(change), ALONE).await;
+                answers.push(alone.map(|mut answers| answers.remove(0)));
+            }
+            answers
+        }
+        Err(_) => {
+            let (left, right) = changes.split_at(changes.len() / 2);
+            let mut answers = Box::pin(translate_each(mapper, left)).await;
+            answers.extend(Box::pin(translate_each(mapper, right)).await);
+            answers
+        }
+    }
+}
+
+fn settled(connection: &Connection, change: &Change, answer: Result<Translation, Fault>) -> Translated {
+    match answer {
+        Ok(Ok(proposals)) => events(connection, &proposals),
+        Ok(Err(skip)) => Translated::Skip { code: skip_code(skip.code).to_owned(), rule: skip.rule, reason: skip.reason },
+        Err(fault) => {
+            tracing::warn!(connection = %connection.name, kind = kind(&change.trigger), fault = %fault, "one change breaks the mapper");
+            Translated::Dead { reason: fault.line() }
+        }
+    }
+}
+
+/// Every event once for every destination of the connection.
+fn events(connection: &Connection, proposals: &[Proposal]) -> Translated {
+    if proposals.is_empty() {
+        return Translated::Skip { code: "no-rule".to_owned(), rule: None, reason: "the mapper proposes nothing".to_owned() };
+    }
+    let mut events = Vec::with_capacity(proposals.len() * connection.destinations.len());
+    for proposal in proposals {
+        let event = match &proposal.effect {
+            Effect::Convert(event) => event,
+            Effect::Audience(_) => return cannot(proposal, "audience changes"),
+            Effect::Command(_) => return cannot(proposal, "CRM commands"),
+        };
+        let bytes = match serde_json::to_vec(event) {
+            Ok(bytes) => bytes,
+            Err(error) => return Translated::Dead { reason: format!("the event cannot be kept: {error}") },
+        };
+        events.extend(connection.destinations.iter().map(|destination| NewEvent {
+            destination: destination.name.clone(),
+            event_id: event.id.clone(),
+            name: event.name.clone(),
+            rule: proposal.rule.clone(),
+            occurred_at: event.occurred_at,
+            deadline: destination.deadline(event),
+            bytes: bytes.clone(),
+        }));
+    }
+    Translated::Events(events)
+}
+
+/// Parked, never dropped: what this host does not carry waits for one that does.
+fn cannot(proposal: &Proposal, what: &str) -> Translated {
+    Translated::Dead { reason: format!("rule `{}` asks for {what}, which this version does not carry", proposal.rule) }
+}

@@ -1,0 +1,202 @@
+//! Where the CRM's webhooks arrive: verified over the raw bytes, made durable, and only then answered 200.
+
+mod verify;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+
+pub use verify::{Judgement, Verifier};
+
+use crate::clock::Millis;
+use crate::contract::Digest;
+use crate::engine::Envelope;
+use crate::flow::Flow;
+use crate::store::{Incoming, Origin, Put, StoreError};
+
+/// How one source's webhooks are taken.
+pub struct Hook {
+    /// What proves that a webhook is the vendor's.
+    pub verifiers: Vec<Verifier>,
+    /// Where id, time and location stand in a body.
+    pub envelope: Envelope,
+    /// Older webhooks are refused.
+    pub replay_window_ms: Millis,
+    /// The connection of each known location.
+    pub locations: HashMap<String, String>,
+}
+
+/// The door for webhooks.
+pub struct Ingress {
+    flow: Arc<Flow>,
+    hooks: ArcSwap<HashMap<String, Hook>>,
+    max_body_bytes: usize,
+    high_water: u64,
+    waiting: AtomicU64,
+}
+
+/// A sender is asked to come back after this many seconds.
+const RETRY_AFTER_S: &str = "30";
+
+impl Ingress {
+    /// A door onto `flow`. It answers 429 while more than `high_water` deliveries wait.
+    pub fn new(flow: Arc<Flow>, max_body_bytes: usize, high_water: u64) -> Arc<Self> {
+        Arc::new(Self { flow, hooks: ArcSwap::default(), max_body_bytes, high_water, waiting: AtomicU64::new(0) })
+    }
+
+    /// Puts other hooks in force.
+    pub fn rehook(&self, hooks: HashMap<String, Hook>) {
+        self.hooks.store(Arc::new(hooks));
+    }
+
+    /// Takes note of how many deliveries wait: what the high-water mark is held against.
+    pub fn note_waiting(&self, waiting: u64) {
+        self.waiting.store(waiting, Ordering::Relaxed);
+    }
+
+    /// Whether a webhook would be taken now.
+    pub fn is_open(&self) -> bool {
+        self.flow.store.writable() && self.waiting.load(Ordering::Relaxed) <= self.high_water
+    }
+
+    /// The routes.
+    pub fn router(self: Arc<Self>) -> Router {
+        Router::new()
+            .route("/hooks/{source}", post(receive))
+            .route("/healthz", get(async || "ok\n"))
+            .route("/readyz", get(ready))
+            .with_state(self)
+    }
+
+    async fn take(&self, source: &str, headers: HeaderMap, body: Vec<u8>) -> Result<Put, Refusal> {
+        let hooks = self.hooks.load();
+        let hook = hooks.get(source).ok_or(Refusal::NoSuchSource)?;
+        match verify::judge(&hook.verifiers, &headers, &body) {
+            Judgement::Genuine => {}
+            Judgement::Unsigned => return Err(Refusal::Unsigned),
+            Judgement::Forged => return Err(Refusal::Forged),
+        }
+        if !self.is_open() {
+            return Err(Refusal::Full);
+        }
+        let now = self.flow.clock.now_ms();
+        let parsed: Value = serde_json::from_slice(&body).map_err(|_| Refusal::NotJson)?;
+        let text = |pointer: &str| parsed.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let sent_at = hook.envelope.sent_at.as_deref().and_then(|pointer| parsed.pointer(pointer)).and_then(moment);
+        if sent_at.is_some_and(|sent_at| sent_at.saturating_add(hook.replay_window_ms) < now) {
+            return Err(Refusal::Stale);
+        }
+        // A webhook without an id is known by its bytes.
+        let webhook_id = text(&hook.envelope.id).map_or_else(|| Digest::of(&body).to_string(), str::to_owned);
+        let location = text(&hook.envelope.location).unwrap_or_default().to_owned();
+        let incoming = Incoming {
+            source: source.to_owned(),
+            connection: hook.locations.get(&location).cloned(),
+            webhook_id,
+            location,
+            kind_hint: None,
+            origin: Origin::Webhook,
+            received_at: now,
+            sent_at,
+            headers: kept(&headers),
+            body,
+        };
+        let put = self.flow.store.put(incoming).await.map_err(Refusal::Store)?;
+        if matches!(put, Put::Stored { .. }) {
+            self.waiting.fetch_add(1, Ordering::Relaxed);
+            self.flow.wake.read.notify_one();
+        }
+        Ok(put)
+    }
+}
+
+/// Why a webhook was not taken.
+enum Refusal {
+    NoSuchSource,
+    Unsigned,
+    Forged,
+    NotJson,
+    Stale,
+    Full,
+    Store(StoreError),
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, text) = match self {
+            Refusal::NoSuchSource => (StatusCode::NOT_FOUND, "no source of that name is configured"),
+            Refusal::Unsigned => (StatusCode::UNAUTHORIZED, "the webhook is not signed"),
+            Refusal::Forged => (StatusCode::UNAUTHORIZED, "the signature is not the sender's over these bytes"),
+            Refusal::Stale => (StatusCode::UNAUTHORIZED, "the webhook is older than the replay window"),
+            Refusal::NotJson => (StatusCode::BAD_REQUEST, "the body is not JSON"),
+            Refusal::Full => (StatusCode::TOO_MANY_REQUESTS, "too much is waiting: come back later"),
+            // Never 5xx: some senders do not come back after one.
+            Refusal::Store(error) => {
+                tracing::error!(%error, "a webhook cannot be stored");
+                (StatusCode::TOO_MANY_REQUESTS, "it cannot be stored now: come back later")
+            }
+        };
+        let body = axum::Json(json!({"error": text}));
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            return (status, [(header::RETRY_AFTER, RETRY_AFTER_S)], body).into_response();
+        }
+        (status, body).into_response()
+    }
+}
+
+async fn receive(State(ingress): State<Arc<Ingress>>, Path(source): Path<String>, request: Request<Body>) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, ingress.max_body_bytes).await else {
+        let text = format!("the body is larger than {} bytes, or broke off", ingress.max_body_bytes);
+        return (StatusCode::PAYLOAD_TOO_LARGE, axum::Json(json!({"error": text}))).into_response();
+    };
+    match ingress.take(&source, parts.headers, body.into()).await {
+        Ok(Put::Stored { delivery }) => axum::Json(json!({"delivery": delivery})).into_response(),
+        Ok(Put::Known) => axum::Json(json!({"known": true})).into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn ready(State(ingress): State<Arc<Ingress>>) -> Response {
+    if ingress.is_open() {
+        return "ready\n".into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, "not ready: the store cannot be written, or too much is waiting\n").into_response()
+}
+
+/// ISO 8601 text or a number of milliseconds.
+fn moment(value: &Value) -> Option<Millis> {
+    match value {
+        Value::String(text) => text.parse::<jiff::Timestamp>().ok().and_then(|at| at.as_millisecond().try_into().ok()),
+        value => value.as_u64(),
+    }
+}
+
+/// The headers a source may want to see. Signatures have done their work.
+fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
+    let kept = headers.iter().filter(|(name, _)| name.as_str() == "content-type" || name.as_str() == "user-agent");
+    kept.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::moment;
+    use serde_json::json;
+
+    #[test]
+    fn a_moment_is_text_or_milliseconds() {
+        assert_eq!(moment(&json!("2021-11-26T12:41:02.193Z")), Some(1_637_930_462_193));
+        assert_eq!(moment(&json!(1_637_930_462_193u64)), Some(1_637_930_462_193));
+        assert_eq!(moment(&json!("yesterday")), None);
+        assert_eq!(moment(&json!(null)), None);
+    }
+}

@@ -1,0 +1,5 @@
+//! The `convey` program: see `convey --help`.
+
+fn main() -> std::process::ExitCode {
+    convey::cli::main()
+}

@@ -1,0 +1,128 @@
+//! The control door: what people and tests ask of the sandbox itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::error::SandboxError;
+use super::faults::Faults;
+use super::play::{self, Play};
+use super::requests::Shown;
+use super::world::{World, lock};
+use crate::clock::Millis;
+
+/// The longest `wait_ms`.
+const LONGEST_WAIT_MS: u64 = 30_000;
+
+/// The control door's routes.
+pub fn router(world: Arc<World>) -> Router {
+    Router::new()
+        .route("/", get(summary))
+        .route("/play", post(play))
+        .route("/faults", post(faults))
+        .route("/accepted", get(accepted))
+        .route("/requests", get(requests))
+        .route("/clock", post(clock))
+        .route("/reset", post(reset))
+        .route("/contacts", get(contacts))
+        .route("/fired", get(fired))
+        .layer(DefaultBodyLimit::max(4 << 20))
+        .with_state(world)
+}
+
+impl IntoResponse for SandboxError {
+    fn into_response(self) -> Response {
+        (StatusCode::BAD_REQUEST, Json(json!({ "error": self.to_string() }))).into_response()
+    }
+}
+
+fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, SandboxError> {
+    serde_json::from_slice(body).map_err(|error| SandboxError::Asked(error.to_string()))
+}
+
+async fn summary(State(world): State<Arc<World>>) -> Response {
+    Json(&world.summary).into_response()
+}
+
+async fn play(State(world): State<Arc<World>>, body: Bytes) -> Result<Response, SandboxError> {
+    let play: Play = read(&body)?;
+    Ok(Json(play::run(&world, play).await?).into_response())
+}
+
+async fn faults(State(world): State<Arc<World>>, body: Bytes) -> Result<Json<Faults>, SandboxError> {
+    let faults: Faults = read(&body)?;
+    faults.check()?;
+    world.faults.set(faults.clone());
+    Ok(Json(faults))
+}
+
+#[derive(Deserialize)]
+struct Since {
+    #[serde(default)]
+    after: usize,
+    #[serde(default)]
+    wait_ms: u64,
+}
+
+async fn accepted(State(world): State<Arc<World>>, Query(since): Query<Since>) -> Json<Value> {
+    if since.wait_ms > 0 {
+        let limit = Duration::from_millis(since.wait_ms.min(LONGEST_WAIT_MS));
+        // Too long is no error: the answer is then what there is.
+        let _ = tokio::time::timeout(limit, world.platform.more_than(since.after)).await;
+    }
+    let events = world.platform.accepted(since.after);
+    let next = events.last().map_or(since.after, |last| last.seq);
+    Json(json!({ "events": events, "next": next }))
+}
+
+async fn requests(State(world): State<Arc<World>>) -> Json<Shown> {
+    Json(world.requests.shown())
+}
+
+/// One of the two.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Move {
+    AdvanceMs(i64),
+    NowMs(Millis),
+}
+
+async fn clock(State(world): State<Arc<World>>, body: Bytes) -> Result<Json<Value>, SandboxError> {
+    match read(&body)? {
+        Move::AdvanceMs(by) => world.time.advance_ms(by),
+        Move::NowMs(to) => world.time.set_ms(to),
+    }
+    Ok(Json(json!({ "now_ms": world.time.now_ms() })))
+}
+
+async fn reset(State(world): State<Arc<World>>) -> Json<Value> {
+    world.reset();
+    Json(json!({}))
+}
+
+#[derive(Deserialize)]
+struct Where {
+    location: Option<String>,
+}
+
+async fn contacts(State(world): State<Arc<World>>, Query(asked): Query<Where>) -> Result<Json<Value>, SandboxError> {
+    let id = asked.location.unwrap_or_else(|| world.summary.location.clone());
+    let crm = lock(&world.crm);
+    let at = crm.position(&id).ok_or_else(|| SandboxError::Asked(format!("there is no location {id}")))?;
+    let location = &crm.locations[at];
+    let people: Vec<&String> = location.seeded.iter().chain(&location.born).collect();
+    Ok(Json(json!({ "location": id, "contacts": people })))
+}
+
+async fn fired(State(world): State<Arc<World>>) -> Json<Value> {
+    Json(json!({ "fired": *lock(&world.fired) }))
+}

@@ -1,0 +1,232 @@
+//! Changes: what happened, waiting to be translated, and the step from changes to events.
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::lane::{Lanes, Waiting};
+use super::outbox::NewEvent;
+use super::rows::{Rows, int, nat, sort_opened};
+use super::{Store, StoreError};
+use crate::clock::Millis;
+use crate::vault::Lookup;
+
+/// A fact to store. A connection stores an id once.
+#[derive(Clone)]
+pub struct NewChange {
+    /// The fact's id.
+    pub id: String,
+    /// What kind of fact.
+    pub kind: String,
+    /// When it happened.
+    pub occurred_at: Millis,
+    /// The change itself; sealed.
+    pub bytes: Vec<u8>,
+}
+
+/// A change as it was stored.
+#[derive(Clone)]
+pub struct StoredChange {
+    /// Its row, by which a settlement names it.
+    pub row: i64,
+    /// The fact's id.
+    pub id: String,
+    /// The connection it happened in.
+    pub connection: String,
+    /// What kind of fact.
+    pub kind: String,
+    /// When it happened.
+    pub occurred_at: Millis,
+    /// The change itself.
+    pub bytes: Vec<u8>,
+    /// How often translating it was tried before.
+    pub tries: u32,
+}
+
+/// What one generation made of changes.
+#[derive(Clone)]
+pub struct TranslationSettlement {
+    /// The generation.
+    pub generation: i64,
+    /// When it translated them.
+    pub now: Millis,
+    /// What it made of each.
+    pub items: Vec<TranslatedChange>,
+}
+
+/// What became of one change.
+#[derive(Clone)]
+pub struct TranslatedChange {
+    /// The change's row.
+    pub row: i64,
+    /// What became of it.
+    pub answer: Translated,
+}
+
+/// What a mapper made of a change.
+#[derive(Clone)]
+pub enum Translated {
+    /// These events to send.
+    Events(Vec<NewEvent>),
+    /// Nothing, and why.
+    Skip {
+        /// The reason as one word.
+        code: String,
+        /// The rule that said so.
+        rule: Option<String>,
+        /// The reason in words.
+        reason: String,
+    },
+    /// Nothing yet: try again.
+    Retry {
+        /// When to try again.
+        at: Millis,
+        /// Why.
+        reason: String,
+    },
+    /// Nothing ever, until a person replays it.
+    Dead {
+        /// Why.
+        reason: String,
+    },
+}
+
+pub(super) const CHANGE_LANES: Lanes = Lanes { table: "change", column: "connection" };
+
+pub(super) const CLAIM_CHANGES: &str =
+    "SELECT row, id, connection, kind, occurred_at, tries, subject, sealed FROM change
+     WHERE state = 'waiting' AND connection = ?1 AND due_at <= ?2 ORDER BY due_at LIMIT ?3";
+
+const RECENT: &str = "SELECT row, id, connection, kind, occurred_at, tries, subject, sealed FROM change
+     ORDER BY row DESC LIMIT ?1";
+
+type Sealed = (StoredChange, Lookup, Vec<u8>);
+
+impl Store {
+    /// The connections with changes due at `now`.
+    ///
+    /// # Errors
+    /// As the database has it.
+    pub async fn changes_waiting(&self, now: Millis) -> Result<Vec<Waiting>, StoreError> {
+        self.read(move |rows| rows.waiting(CHANGE_LANES, now)).await
+    }
+
+    /// At most `limit` of a connection's due changes, the longest due first. Claims nothing durable: what is not
+    /// settled is claimed again. A change that does not open becomes dead.
+    ///
+    /// # Errors
+    /// As the database has it.
+    pub async fn claim_changes(
+        &self,
+        connection: &str,
+        now: Millis,
+        limit: usize,
+    ) -> Result<Vec<StoredChange>, StoreError> {
+        let connection = connection.to_owned();
+        let (found, closed) = self
+            .read(move |rows| {
+                let mut query = rows.db.prepare_cached(CLAIM_CHANGES)?;
+                let found = query.query_map(params![connection, int(now), int(limit as u64)], stored)?;
+                rows.opened(found.collect::<Result<_, _>>()?)
+            })
+            .await?;
+        if !closed.is_empty() {
+            self.write("park", 0, move |rows| rows.park("change", &closed)).await?;
+        }
+        Ok(found)
+    }
+
+    /// The newest `limit` changes of all connections, whatever became of them, newest first; those that do not open are
+    /// left out.
+    ///
+    /// # Errors
+    /// As the database has it.
+    pub async fn recent_changes(&self, limit: usize) -> Result<Vec<StoredChange>, StoreError> {
+        self.read(move |rows| {
+            let mut query = rows.db.prepare_cached(RECENT)?;
+            let found = query.query_map([int(limit as u64)], stored)?.collect::<Result<_, _>>()?;
+            Ok(rows.opened(found)?.0)
+        })
+        .await
+    }
+
+    /// Settles what was translated. Changes that no longer wait are left as they are, and an event whose id its
+    /// destination was told already is not stored again, so the step may be repeated.
+    ///
+    /// # Errors
+    /// As the disk has it; then nothing was settled.
+    pub async fn settle_translated(&self, settlement: TranslationSettlement) -> Result<(), StoreError> {
+        let events = settlement.items.iter().filter_map(|item| match &item.answer {
+            Translated::Events(events) => Some(events),
+            _ => None,
+        });
+        let weight = events.flatten().map(|event| event.bytes.len()).sum();
+        self.write("settle_translated", weight, move |rows| {
+            settlement.items.iter().try_for_each(|item| rows.settle_change(&settlement, item))
+        })
+        .await
+    }
+}
+
+fn stored(row: &Row<'_>) -> rusqlite::Result<Sealed> {
+    let change = StoredChange {
+        row: row.get(0)?,
+        id: row.get(1)?,
+        connection: row.get(2)?,
+        kind: row.get(3)?,
+        occurred_at: nat(row.get(4)?),
+        bytes: Vec::new(),
+        tries: row.get(5)?,
+    };
+    Ok((change, row.get(6)?, row.get(7)?))
+}
+
+impl Rows<'_> {
+    fn opened(&self, found: Vec<Sealed>) -> Result<(Vec<StoredChange>, Vec<i64>), StoreError> {
+        sort_opened(found.into_iter().map(|(mut change, subject, sealed)| {
+            let plain = self.open("change", &[&change.connection, &change.id], &subject, &sealed);
+            let opened = plain.map(|bytes| change.bytes = bytes);
+            (change.row, opened.map(|()| change))
+        }))
+    }
+
+    fn settle_change(&self, settlement: &TranslationSettlement, item: &TranslatedChange) -> Result<(), StoreError> {
+        let owner: Option<Lookup> = self
+            .db
+            .prepare_cached("SELECT subject FROM change WHERE row = ?1 AND state = 'waiting'")?
+            .query_row([item.row], |row| row.get(0))
+            .optional()?;
+        let Some(owner) = owner else { return Ok(()) };
+        let mut retry_at = None;
+        let (state, code, rule, reason) = match &item.answer {
+            Translated::Events(events) => {
+                let mut new = events.is_empty();
+                for event in events {
+                    new |= self.add_event(settlement, item.row, &owner, event)?;
+                }
+                if new { ("done", None, None, None) } else { ("skipped", Some("repeated"), None, None) }
+            }
+            Translated::Skip { code, rule, reason } => ("skipped", Some(code.as_str()), rule.as_deref(), Some(reason)),
+            Translated::Retry { at, reason } => {
+                retry_at = Some(int(*at));
+                ("waiting", None, None, Some(reason))
+            }
+            Translated::Dead { reason } => ("dead", None, None, Some(reason)),
+        };
+        self.db
+            .prepare_cached(
+                "UPDATE change SET state = ?2, code = ?3, rule = ?4, reason = ?5, due_at = coalesce(?6, due_at),
+                        tries = tries + (?6 IS NOT NULL), generation = ?7, translated_at = ?8
+                 WHERE row = ?1",
+            )?
+            .execute(params![
+                item.row,
+                state,
+                code,
+                rule,
+                reason,
+                retry_at,
+                settlement.generation,
+                int(settlement.now)
+            ])?;
+        Ok(())
+    }
+}

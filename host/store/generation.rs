@@ -1,0 +1,133 @@
+//! Generations: which mapper with which settings was live from when; and the components' bytes, kept by digest.
+
+use rusqlite::{OptionalExtension, params};
+use serde::Serialize;
+
+use super::rows::{int, nat};
+use super::{Store, StoreError};
+use crate::clock::Millis;
+
+/// A generation to write down before it becomes live.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NewGeneration {
+    /// The mapper's name in the configuration.
+    pub mapper: String,
+    /// The mapper's digest.
+    pub mapper_digest: String,
+    /// Its settings, as text.
+    pub settings: String,
+    /// The settings' digest.
+    pub settings_hash: String,
+    /// What brought it: `config`, `swap` or `rollback`.
+    pub origin: String,
+    /// Who asked for it.
+    pub who: String,
+    /// Why, in their words.
+    pub note: Option<String>,
+    /// How many cases it passed.
+    pub cases: u32,
+    /// What differed from the one before on recent changes, as JSON.
+    pub diff: Option<String>,
+    /// When it became live.
+    pub started_at: Millis,
+}
+
+/// A generation as it was written down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Generation {
+    /// Its number, rising.
+    pub id: i64,
+    /// What was written down.
+    #[serde(flatten)]
+    pub written: NewGeneration,
+}
+
+impl Store {
+    /// Writes a generation down; the newest is the live one. Returns its number.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub async fn commit_generation(&self, new: NewGeneration) -> Result<i64, StoreError> {
+        self.write("commit_generation", new.settings.len(), move |rows| {
+            let id = rows
+                .db
+                .prepare_cached(
+                    "INSERT INTO generation (mapper, mapper_digest, settings, settings_hash, origin, who, note, cases, diff,
+                                             started_at)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                )?
+                .insert(params![
+                    new.mapper,
+                    new.mapper_digest,
+                    new.settings,
+                    new.settings_hash,
+                    new.origin,
+                    new.who,
+                    new.note,
+                    new.cases,
+                    new.diff,
+                    int(new.started_at),
+                ])?;
+            Ok(id)
+        })
+        .await
+    }
+
+    /// The newest `limit` generations, newest first.
+    ///
+    /// # Errors
+    /// As the database has it.
+    pub async fn generations(&self, limit: usize) -> Result<Vec<Generation>, StoreError> {
+        self.read(move |rows| {
+            let mut query = rows.db.prepare_cached(
+                "SELECT id, mapper, mapper_digest, settings, settings_hash, origin, who, note, cases, diff, started_at
+                 FROM generation ORDER BY id DESC LIMIT ?1",
+            )?;
+            let found = query.query_map([int(limit as u64)], |row| {
+                let written = NewGeneration {
+                    mapper: row.get(1)?,
+                    mapper_digest: row.get(2)?,
+                    settings: row.get(3)?,
+                    settings_hash: row.get(4)?,
+                    origin: row.get(5)?,
+                    who: row.get(6)?,
+                    note: row.get(7)?,
+                    cases: row.get(8)?,
+                    diff: row.get(9)?,
+                    started_at: nat(row.get(10)?),
+                };
+                Ok(Generation { id: row.get(0)?, written })
+            })?;
+            Ok(found.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// Keeps a component's bytes under their digest; bytes that are there already are left alone.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub async fn put_component(&self, digest: &str, name: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
+        let (digest, name) = (digest.to_owned(), name.to_owned());
+        self.write("put_component", bytes.len(), move |rows| {
+            rows.db
+                .prepare_cached("INSERT OR IGNORE INTO component (digest, name, bytes) VALUES (?1, ?2, ?3)")?
+                .execute(params![digest, name, bytes])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The component with this digest.
+    ///
+    /// # Errors
+    /// As the database has it.
+    pub async fn component(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let digest = digest.to_owned();
+        self.read(move |rows| {
+            let mut query = rows.db.prepare_cached("SELECT bytes FROM component WHERE digest = ?1")?;
+            Ok(query.query_row([digest], |row| row.get(0)).optional()?)
+        })
+        .await
+    }
+}

@@ -1,0 +1,175 @@
+//! What has happened: deliveries, memory, changes, outbox and attempts as sealed rows in SQLite, behind calls that are
+//! whole steps.
+//!
+//! Each step is one call, idempotent by key, durable when it returns. One thread writes and commits what waits in
+//! groups; a few read-only connections answer questions. A dropped future does not undo its step: the step may still
+//! happen.
+
+mod account;
+mod attempt;
+mod change;
+mod error;
+mod generation;
+mod grant;
+mod inbox;
+mod keys;
+mod lane;
+mod lock;
+mod memory;
+mod outbox;
+mod pause;
+mod reader;
+mod reading;
+mod rows;
+mod schema;
+mod status;
+mod sweep;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::{mpsc, oneshot};
+
+pub use account::{Account, AccountChange, AccountEvent};
+pub use attempt::{Ambiguity, AmbiguousAttempt, ShipSettlement, Verdict};
+pub use change::{NewChange, StoredChange, Translated, TranslatedChange, TranslationSettlement};
+pub use error::StoreError;
+pub use generation::{Generation, NewGeneration};
+pub use grant::Granted;
+pub use inbox::{Incoming, Origin, Put, StoredDelivery};
+pub use lane::Waiting;
+pub use memory::Remembered;
+pub use outbox::{Claim, NewEvent, StoredEvent};
+pub use pause::{Pause, PauseScope};
+pub use reading::{ReadDelivery, ReadGroup, ReadSettlement, Told};
+pub use status::{ChangeStatus, ConnectionStatus, DestinationStatus, HeldLocation, Status};
+pub use sweep::{Retention, Swept};
+
+pub use crate::clock::Millis;
+
+use crate::vault::{STORE_FILE, Vault};
+use keys::KeyRing;
+use lock::Lock;
+use reader::Readers;
+use rows::Rows;
+use writer::{Job, Pulse, Writer};
+
+/// Steps that may wait for the writer before callers wait themselves.
+const QUEUE: usize = 1_024;
+
+/// The store. Clones are handles to the same one; the last to go stops the writer after what waits is done.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    jobs: Option<mpsc::Sender<Job>>,
+    pulse: Arc<Pulse>,
+    readers: Readers,
+    writer: Option<JoinHandle<()>>,
+    // Dropped last: the directory is free once the writer has stopped.
+    _lock: Lock,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Readers first, so that the writing connection is the last to close and folds the write-ahead log into the
+        // file.
+        self.readers.close();
+        self.jobs = None;
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the store's writer ended by a panic");
+        }
+    }
+}
+
+impl Store {
+    /// Opens the store in `dir` (made with mode 0700 if it is not there), locks the directory and migrates the tables.
+    /// Call [`Store::recover`] next, before any claim.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] if another convey works there, [`StoreError::WrongKey`] if the store was sealed with
+    /// another key, [`StoreError::Newer`] if a newer convey made it, [`StoreError::Directory`] and [`StoreError::Full`]
+    /// as the disk has it.
+    pub async fn open(dir: PathBuf, vault: Arc<Vault>) -> Result<Self, StoreError> {
+        tokio::task::spawn_blocking(move || Self::open_blocking(&dir, vault)).await.map_err(|_| StoreError::Closed)?
+    }
+
+    fn open_blocking(dir: &std::path::Path, vault: Arc<Vault>) -> Result<Self, StoreError> {
+        let lock = Lock::take(dir)?;
+        let path = dir.join(STORE_FILE);
+        lock::private_file(&path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut db = Connection::open_with_flags(&path, flags)?;
+        schema::tune_writer(&db)?;
+        schema::migrate(&mut db)?;
+        schema::bind(&db, &vault)?;
+
+        let pulse = Arc::new(Pulse { writable: true.into(), commits: 0.into() });
+        let writer = Writer::new(db, KeyRing::new(vault.clone()), pulse.clone());
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || writer.run(queue))
+            .map_err(|cause| StoreError::Directory { path: dir.to_owned(), source: Arc::new(cause) })?;
+        Ok(Self(Arc::new(Inner {
+            jobs: Some(jobs),
+            pulse,
+            readers: Readers::new(path, vault),
+            writer: Some(thread),
+            _lock: lock,
+        })))
+    }
+
+    /// Whether the last transaction found room on the disk.
+    pub fn writable(&self) -> bool {
+        self.0.pulse.writable.load(Ordering::Relaxed)
+    }
+
+    /// Transactions committed since the store was opened; far fewer than steps when many wait at once.
+    pub fn commits(&self) -> u64 {
+        self.0.pulse.commits.load(Ordering::Relaxed)
+    }
+
+    /// Has the writer do a step of about `weight` bytes and waits until it is durable.
+    async fn write<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        weight: usize,
+        step: impl FnOnce(&Rows<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let run: writer::Run = Box::new(move |rows| {
+            let result = rows.and_then(step);
+            let failed = result.as_ref().err().cloned();
+            // The caller may have gone; the step stands all the same.
+            (failed, Box::new(move |committed: Result<(), StoreError>| drop(reply.send(committed.and(result)))))
+        });
+        let jobs = self.0.jobs.as_ref().ok_or(StoreError::Closed)?;
+        jobs.send(Job { name, weight, run }).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Asks a read-only connection; everything it sees is of one moment.
+    async fn read<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Rows<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let turn = self.0.readers.turn().await?;
+        let inner = self.0.clone();
+        tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            inner.readers.ask(ask)
+        })
+        .await
+        .map_err(|_| StoreError::Closed)?
+    }
+}

@@ -1,0 +1,211 @@
+//! The step from deliveries to changes: changes in, memory replaced, inbox rows done, or nothing of a contact at all.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::change::NewChange;
+use super::rows::{Rows, int};
+use super::{Store, StoreError};
+use crate::clock::Millis;
+use crate::vault::Lookup;
+
+/// What a source made of a connection's deliveries.
+#[derive(Clone)]
+pub struct ReadSettlement {
+    /// The connection.
+    pub connection: String,
+    /// When they were read.
+    pub now: Millis,
+    /// The digest of the component that read them.
+    pub source_digest: String,
+    /// What was read, contact by contact.
+    pub groups: Vec<ReadGroup>,
+    /// The connection's catalogue, if it was read anew.
+    pub catalogue: Option<Vec<u8>>,
+}
+
+/// What was read of one contact: settled whole, or left alone if its memory has moved on.
+#[derive(Clone)]
+pub struct ReadGroup {
+    /// The contact, where there is one.
+    pub contact: Option<String>,
+    /// The version of the memory that the source was given; `None` if there was none.
+    pub expected: Option<u64>,
+    /// The new memory; `None` leaves the old.
+    pub memory: Option<Vec<u8>>,
+    /// The contact's deliveries.
+    pub deliveries: Vec<ReadDelivery>,
+}
+
+/// What one delivery told.
+#[derive(Clone)]
+pub struct ReadDelivery {
+    /// The delivery's id.
+    pub id: String,
+    /// What kind the source says it is.
+    pub kind: String,
+    /// What it told.
+    pub answer: Told,
+}
+
+/// What a delivery told.
+#[derive(Clone)]
+pub enum Told {
+    /// These changes.
+    Changes(Vec<NewChange>),
+    /// Nothing, for the reason that this code names.
+    Silent(String),
+    /// Nothing yet: ask again.
+    Retry {
+        /// When to ask again.
+        at: Millis,
+        /// Why.
+        reason: String,
+    },
+    /// Nothing ever, until a person replays it.
+    Dead {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Store {
+    /// Settles what was read. For each group: `false` if the contact's memory had moved on, in which case nothing of
+    /// that group was written and its deliveries still wait. Deliveries that no longer wait are left as they are, so
+    /// the step may be repeated.
+    ///
+    /// # Errors
+    /// As the disk has it; then no group was settled.
+    pub async fn settle_read(&self, settlement: ReadSettlement) -> Result<Vec<bool>, StoreError> {
+        let changes =
+            settlement.groups.iter().flat_map(|group| &group.deliveries).filter_map(|delivery| {
+                match &delivery.answer {
+                    Told::Changes(changes) => Some(changes),
+                    _ => None,
+                }
+            });
+        let weight = changes.flatten().map(|change| change.bytes.len()).sum();
+        self.write("settle_read", weight, move |rows| {
+            if let Some(catalogue) = &settlement.catalogue {
+                rows.keep_catalogue(&settlement.connection, catalogue, settlement.now)?;
+            }
+            settlement.groups.iter().map(|group| rows.settle_group(&settlement, group)).collect()
+        })
+        .await
+    }
+}
+
+impl Rows<'_> {
+    fn settle_group(&self, settlement: &ReadSettlement, group: &ReadGroup) -> Result<bool, StoreError> {
+        let connection = &settlement.connection;
+        let contact = group.contact.as_ref().map(|contact| self.contact(connection, contact));
+        if let Some(subject) = &contact
+            && !self.remember(connection, subject, group.expected, group.memory.as_deref(), settlement.now)?
+        {
+            return Ok(false);
+        }
+        for delivery in &group.deliveries {
+            self.settle_delivery(settlement, contact.as_ref(), delivery)?;
+        }
+        Ok(true)
+    }
+
+    fn settle_delivery(
+        &self,
+        settlement: &ReadSettlement,
+        contact: Option<&Lookup>,
+        delivery: &ReadDelivery,
+    ) -> Result<(), StoreError> {
+        let found: Option<(i64, Lookup, Vec<u8>)> = self
+            .db
+            .prepare_cached(
+                "SELECT row, subject, sealed FROM inbox WHERE id = ?1 AND connection = ?2 AND state = 'waiting'",
+            )?
+            .query_row(params![delivery.id, settlement.connection], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let Some((row, subject, sealed)) = found else { return Ok(()) };
+        // From here on the delivery belongs to its contact: forgetting the contact must forget what was said of it.
+        let owner = contact.unwrap_or(&subject);
+        let resealed = if *owner == subject {
+            None
+        } else {
+            let plain = self.open("inbox", &[&delivery.id], &subject, &sealed)?;
+            Some(self.seal("inbox", &[&delivery.id], owner, &plain)?)
+        };
+        let mut retry_at = None;
+        let (state, code, reason) = match &delivery.answer {
+            Told::Changes(changes) => {
+                let mut new = changes.is_empty();
+                for change in changes {
+                    new |= self.add_change(settlement, owner, row, change)?;
+                }
+                if new { ("done", None, None) } else { ("silent", Some("repeated"), None) }
+            }
+            Told::Silent(code) => ("silent", Some(code.as_str()), None),
+            Told::Retry { at, reason } => {
+                retry_at = Some(int(*at));
+                ("waiting", None, Some(reason))
+            }
+            Told::Dead { reason } => ("dead", None, Some(reason)),
+        };
+        self.db
+            .prepare_cached(
+                "UPDATE inbox SET kind = ?2, state = ?3, code = ?4, reason = ?5, due_at = coalesce(?6, due_at),
+                        tries = tries + (?6 IS NOT NULL), read_at = ?7, source_digest = ?8, subject = ?9,
+                        sealed = coalesce(?10, sealed)
+                 WHERE row = ?1",
+            )?
+            .execute(params![
+                row,
+                delivery.kind,
+                state,
+                code,
+                reason,
+                retry_at,
+                int(settlement.now),
+                settlement.source_digest,
+                owner,
+                resealed,
+            ])?;
+        Ok(())
+    }
+
+    /// Stores a change that the connection does not know, and notes who told it. Whether it was new.
+    fn add_change(
+        &self,
+        settlement: &ReadSettlement,
+        owner: &Lookup,
+        delivery: i64,
+        change: &NewChange,
+    ) -> Result<bool, StoreError> {
+        let connection = &settlement.connection;
+        let known: Option<i64> = self
+            .db
+            .prepare_cached("SELECT row FROM change WHERE connection = ?1 AND id = ?2")?
+            .query_row(params![connection, change.id], |row| row.get(0))
+            .optional()?;
+        let row = match known {
+            Some(row) => row,
+            None => {
+                let sealed = self.seal("change", &[connection, &change.id], owner, &change.bytes)?;
+                self.db
+                    .prepare_cached(
+                        "INSERT INTO change (connection, id, kind, occurred_at, state, due_at, subject, sealed)
+                         VALUES (?1, ?2, ?3, ?4, 'waiting', ?5, ?6, ?7)",
+                    )?
+                    .insert(params![
+                        connection,
+                        change.id,
+                        change.kind,
+                        int(change.occurred_at),
+                        int(settlement.now),
+                        owner,
+                        sealed,
+                    ])?
+            }
+        };
+        self.db
+            .prepare_cached("INSERT OR IGNORE INTO told (delivery, change) VALUES (?1, ?2)")?
+            .execute(params![delivery, row])?;
+        Ok(known.is_none())
+    }
+}

@@ -1,0 +1,58 @@
+//! The tables, and how an older store becomes a newer one.
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+
+use super::StoreError;
+use crate::vault::Vault;
+
+/// One file a version, in order; a file that was released is never edited.
+const VERSIONS: [&str; 1] = [include_str!("schema/0001.sql")];
+
+/// What every connection of the store needs.
+pub(super) fn tune(db: &Connection) -> Result<(), StoreError> {
+    db.busy_timeout(std::time::Duration::from_secs(5))?;
+    db.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// What the one writing connection needs: durable at COMMIT, and deleted rows overwritten. A page of 8 KiB takes three or
+/// four deliveries, so less of each is empty than at SQLite's usual 4 KiB.
+pub(super) fn tune_writer(db: &Connection) -> Result<(), StoreError> {
+    tune(db)?;
+    db.execute_batch(
+        "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
+         PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY;",
+    )?;
+    Ok(())
+}
+
+/// Brings the store to this program's version, each version whole or not at all.
+pub(super) fn migrate(db: &mut Connection) -> Result<(), StoreError> {
+    let known = VERSIONS.len() as i64;
+    let found: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found > known {
+        return Err(StoreError::Newer { found, known });
+    }
+    for (version, tables) in (1i64..).zip(VERSIONS) {
+        if version > found {
+            let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            step.execute_batch(tables)?;
+            step.pragma_update(None, "user_version", version)?;
+            step.commit()?;
+        }
+    }
+    Ok(())
+}
+
+/// Binds a new store to the vault's key, and refuses an old one that is bound to another.
+pub(super) fn bind(db: &Connection, vault: &Vault) -> Result<(), StoreError> {
+    let kept: Option<Vec<u8>> = db.query_row("SELECT check_value FROM vault", [], |row| row.get(0)).optional()?;
+    match kept {
+        None => {
+            db.execute("INSERT INTO vault (only_row, check_value) VALUES (1, ?1)", [vault.check().as_slice()])?;
+            Ok(())
+        }
+        Some(kept) if kept == vault.check().as_slice() => Ok(()),
+        Some(_) => Err(StoreError::WrongKey),
+    }
+}

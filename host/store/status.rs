@@ -1,0 +1,178 @@
+//! How much stands where. Counts cover what is in the store: swept rows are counted no more.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::pause::Pause;
+use super::rows::{Rows, nat};
+use super::{Store, StoreError};
+use crate::clock::Millis;
+
+/// How much stands where.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// When this was asked.
+    pub at: Millis,
+    /// The live generation.
+    pub generation: Option<i64>,
+    /// Deliveries, by connection.
+    pub connections: BTreeMap<String, ConnectionStatus>,
+    /// Deliveries whose location belongs to no connection yet.
+    pub held: Vec<HeldLocation>,
+    /// Changes of all connections.
+    pub changes: ChangeStatus,
+    /// Events, by destination.
+    pub destinations: BTreeMap<String, DestinationStatus>,
+    /// What is paused.
+    pub pauses: Vec<Pause>,
+}
+
+/// A connection's deliveries.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ConnectionStatus {
+    /// Waiting to be read.
+    pub waiting: u64,
+    /// When the oldest of those came.
+    pub oldest: Option<Millis>,
+    /// Read, with something to tell.
+    pub done: u64,
+    /// Read, with nothing to tell, by code.
+    pub silent: BTreeMap<String, u64>,
+    /// Parked until a person replays them.
+    pub dead: u64,
+}
+
+/// Deliveries held for a location.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HeldLocation {
+    /// The source.
+    pub source: String,
+    /// The location that no connection claims.
+    pub location: String,
+    /// How many.
+    pub count: u64,
+    /// When the oldest came.
+    pub oldest: Millis,
+}
+
+/// Changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ChangeStatus {
+    /// Waiting to be translated.
+    pub waiting: u64,
+    /// Translated into events.
+    pub done: u64,
+    /// Skipped, by code.
+    pub skipped: BTreeMap<String, u64>,
+    /// Parked until a person replays them.
+    pub dead: u64,
+}
+
+/// A destination's events.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct DestinationStatus {
+    /// Waiting to be sent for the first time.
+    pub waiting: u64,
+    /// Waiting to be sent again.
+    pub retrying: u64,
+    /// In an attempt without an answer so far.
+    pub in_flight: u64,
+    /// The platform has them.
+    pub done: u64,
+    /// Parked until a person replays them.
+    pub dead: u64,
+    /// Past their deadline.
+    pub expired: u64,
+    /// Of all these: once in an attempt that never had an answer.
+    pub ambiguous: u64,
+}
+
+impl Store {
+    /// How much stands where at `now`. Reads indexes only, yet all of them: for people, not for loops.
+    ///
+    /// # Errors
+    /// As the database has it.
+    pub async fn status(&self, now: Millis) -> Result<Status, StoreError> {
+        self.read(move |rows| {
+            let mut status = Status { at: now, pauses: rows.pauses()?, ..Status::default() };
+            rows.count_deliveries(&mut status)?;
+            rows.count_changes(&mut status)?;
+            rows.count_events(&mut status)?;
+            status.generation = rows.db.query_row("SELECT max(id) FROM generation", [], |row| row.get(0))?;
+            Ok(status)
+        })
+        .await
+    }
+}
+
+impl Rows<'_> {
+    fn count_deliveries(&self, status: &mut Status) -> Result<(), StoreError> {
+        let mut query = self.db.prepare_cached(
+            "SELECT connection, state, coalesce(code, ''), count(*), min(received_at) FROM inbox
+             WHERE state <> 'held' GROUP BY state, connection, code",
+        )?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let connection = status.connections.entry(row.get(0)?).or_default();
+            let count = nat(row.get(3)?);
+            match row.get_ref(1)?.as_str().unwrap_or_default() {
+                "waiting" => {
+                    connection.waiting += count;
+                    connection.oldest = Some(nat(row.get(4)?));
+                }
+                "silent" => *connection.silent.entry(row.get(2)?).or_default() += count,
+                "done" => connection.done += count,
+                _ => connection.dead += count,
+            }
+        }
+        let mut query = self.db.prepare_cached(
+            "SELECT source, location, count(*), min(received_at) FROM inbox
+             WHERE state = 'held' GROUP BY source, location",
+        )?;
+        let held = query.query_map([], |row| {
+            let (count, oldest) = (nat(row.get(2)?), nat(row.get(3)?));
+            Ok(HeldLocation { source: row.get(0)?, location: row.get(1)?, count, oldest })
+        })?;
+        status.held = held.collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    fn count_changes(&self, status: &mut Status) -> Result<(), StoreError> {
+        let mut query =
+            self.db.prepare_cached("SELECT state, coalesce(code, ''), count(*) FROM change GROUP BY state, code")?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let count = nat(row.get(2)?);
+            match row.get_ref(0)?.as_str().unwrap_or_default() {
+                "waiting" => status.changes.waiting += count,
+                "done" => status.changes.done += count,
+                "skipped" => *status.changes.skipped.entry(row.get(1)?).or_default() += count,
+                _ => status.changes.dead += count,
+            }
+        }
+        Ok(())
+    }
+
+    fn count_events(&self, status: &mut Status) -> Result<(), StoreError> {
+        let mut query = self.db.prepare_cached(
+            "SELECT destination, state, tries > 0, count(*), sum(ambiguous) FROM outbox
+             GROUP BY state, destination, tries > 0",
+        )?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let destination = status.destinations.entry(row.get(0)?).or_default();
+            let count = nat(row.get(3)?);
+            destination.ambiguous += nat(row.get(4)?);
+            match (row.get_ref(1)?.as_str().unwrap_or_default(), row.get::<_, bool>(2)?) {
+                ("waiting", false) => destination.waiting += count,
+                ("waiting", true) => destination.retrying += count,
+                ("in_flight", _) => destination.in_flight += count,
+                ("done", _) => destination.done += count,
+                ("expired", _) => destination.expired += count,
+                _ => destination.dead += count,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,140 @@
+//! The one thread that writes: it takes every step that waits into one transaction, commits once, then answers them
+//! all.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use rusqlite::Connection;
+use tokio::sync::mpsc;
+
+use super::StoreError;
+use super::keys::KeyRing;
+use super::rows::Rows;
+
+/// Steps that one transaction takes at most, and their bytes: a bound on how long the first of them waits.
+const GROUP_STEPS: usize = 512;
+const GROUP_BYTES: usize = 4 << 20;
+
+/// Tells the caller how its step ended, once it is known whether the transaction is durable.
+type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// A step: given the rows, or why it cannot have them, it gives its error if it failed and the way to answer its
+/// caller.
+pub(super) type Run = Box<dyn FnOnce(Result<&Rows<'_>, StoreError>) -> (Option<StoreError>, Answer) + Send>;
+
+/// One step on its way to the writer.
+pub(super) struct Job {
+    /// The step's name, for crash points.
+    pub(super) name: &'static str,
+    /// Roughly how many bytes it writes.
+    pub(super) weight: usize,
+    /// The step itself.
+    pub(super) run: Run,
+}
+
+/// What the writer tells the rest of the store without being asked.
+pub(super) struct Pulse {
+    /// Whether the last transaction found room.
+    pub(super) writable: AtomicBool,
+    /// Transactions committed since the store was opened.
+    pub(super) commits: AtomicU64,
+}
+
+/// The writing connection and its keys.
+pub(super) struct Writer {
+    db: Connection,
+    keys: KeyRing,
+    pulse: Arc<Pulse>,
+}
+
+impl Writer {
+    pub(super) fn new(db: Connection, keys: KeyRing, pulse: Arc<Pulse>) -> Self {
+        Self { db, keys, pulse }
+    }
+
+    /// Works until the last sender is gone and all that waited is done.
+    pub(super) fn run(self, mut jobs: mpsc::Receiver<Job>) {
+        while let Some(first) = jobs.blocking_recv() {
+            let mut weight = first.weight;
+            let mut group = vec![first];
+            while group.len() < GROUP_STEPS && weight < GROUP_BYTES {
+                let Ok(next) = jobs.try_recv() else { break };
+                weight += next.weight;
+                group.push(next);
+            }
+            self.commit(group);
+        }
+    }
+
+    fn commit(&self, group: Vec<Job>) {
+        let mut names: Vec<&'static str> = group.iter().map(|job| job.name).collect();
+        names.dedup();
+        let mut answers = Vec::with_capacity(group.len());
+        let mut full = false;
+        let mut ended = self.db.execute_batch("BEGIN IMMEDIATE").map_err(StoreError::from);
+        for job in group {
+            if let Err(error) = &ended {
+                // Steps behind a failed transaction are not tried: their callers hear why.
+                answers.push((job.run)(Err(error.clone())).1);
+                continue;
+            }
+            let (failed, answer) = self.step(job.run);
+            full |= failed.as_ref().is_some_and(StoreError::is_full);
+            answers.push(answer);
+            // SQLite gives the whole transaction up when some writes fail; then none of its steps has happened.
+            if let Some(error) = failed
+                && self.db.is_autocommit()
+            {
+                ended = Err(error);
+            }
+        }
+        if ended.is_ok() {
+            names.iter().for_each(|name| crate::crash::point(&format!("before-{name}")));
+            ended = self.db.execute_batch("COMMIT").map_err(StoreError::from);
+        }
+        match &ended {
+            Ok(()) => {
+                self.pulse.commits.fetch_add(1, Ordering::Relaxed);
+                names.iter().for_each(|name| crate::crash::point(&format!("after-{name}")));
+            }
+            Err(error) => {
+                full |= error.is_full();
+                tracing::warn!(%error, steps = answers.len(), "a transaction was not committed");
+                self.undo("ROLLBACK");
+            }
+        }
+        self.pulse.writable.store(!full, Ordering::Relaxed);
+        for answer in answers {
+            answer(ended.clone());
+        }
+    }
+
+    /// Runs one step inside a savepoint, so that a failing one fails alone.
+    fn step(&self, run: Run) -> (Option<StoreError>, Answer) {
+        if let Err(error) = self.db.execute_batch("SAVEPOINT step") {
+            return run(Err(error.into()));
+        }
+        let (failed, answer) = run(Ok(&Rows { db: &self.db, keys: &self.keys }));
+        if failed.is_some() {
+            self.undo("ROLLBACK TO step; RELEASE step");
+        } else if let Err(error) = self.db.execute_batch("RELEASE step") {
+            let error = StoreError::from(error);
+            self.undo("ROLLBACK");
+            return (Some(error), answer);
+        }
+        (failed, answer)
+    }
+
+    fn undo(&self, how: &str) {
+        self.keys.clear();
+        if !self.db.is_autocommit()
+            && let Err(error) = self.db.execute_batch(how)
+        {
+            tracing::error!(%error, "a rollback failed");
+            // Half a step must not be committed with its neighbours: give the group up.
+            if how != "ROLLBACK" {
+                self.undo("ROLLBACK");
+            }
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What must stay secret: secrets read at use, the vault's key, sealed rows, and the scrubbing of what leaves the
+//! program as text.
+
+pub mod error;
+pub mod key;
+pub mod scrub;
+pub mod seal;
+pub mod secret;
+
+pub use error::VaultError;
+pub use key::{KeyOrigin, STORE_FILE, Vault};
+pub use scrub::{Scrubber, mask_personal};
+pub use seal::{Lookup, SubjectKey};
+pub use secret::{Secret, SecretRef};
