@@ -1,5 +1,7 @@
 //! Builds the guests that ship with convey and encodes them as components, so that one binary is enough.
 
+#![expect(clippy::disallowed_methods, reason = "a build script is told what to do by its environment")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
@@ -34,7 +36,13 @@ fn main() {
             encode(&module, &component);
         }
     }
-    let row = |guest: &Guest| format!("Builtin {{ name: {:?}, bytes: include_bytes!({:?}) }},", guest.name, out.join(format!("{}.wasm", guest.name)));
+    let row = |guest: &Guest| {
+        format!(
+            "Builtin {{ name: {:?}, bytes: include_bytes!({:?}) }},",
+            guest.name,
+            out.join(format!("{}.wasm", guest.name))
+        )
+    };
     let rows: String = GUESTS.iter().map(row).collect();
     fs::write(out.join("builtin.rs"), format!("&[{rows}]")).expect("OUT_DIR can be written");
 }
@@ -51,7 +59,10 @@ fn build(guests: &[&Guest], target: &str, target_dir: &Path) {
     }
     cargo.env("RUSTFLAGS", guests[0].rustflags);
     let built = cargo.status().expect("cargo can be started");
-    assert!(built.success(), "the guests for {target} did not build; if the target is missing, run: rustup toolchain install");
+    assert!(
+        built.success(),
+        "the guests for {target} did not build; if the target is missing, run: rustup toolchain install"
+    );
 }
 
 fn encode(module: &Path, component: &Path) {

@@ -69,10 +69,16 @@ impl From<SwapError> for Failed {
 pub(super) async fn history(State(admin): State<Arc<Admin>>, Path(name): Path<String>) -> Result<Json<Value>, Failed> {
     let mut history = admin.flow.store.generations(1_000).await?;
     history.retain(|generation| generation.written.mapper == name);
-    serde_json::to_value(history).map(Json).map_err(|error| Failed(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+    serde_json::to_value(history)
+        .map(Json)
+        .map_err(|error| Failed(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
 }
 
-pub(super) async fn test(State(admin): State<Arc<Admin>>, Path(name): Path<String>, Json(proposed): Json<Proposed>) -> Result<Json<SwapReport>, Failed> {
+pub(super) async fn test(
+    State(admin): State<Arc<Admin>>,
+    Path(name): Path<String>,
+    Json(proposed): Json<Proposed>,
+) -> Result<Json<SwapReport>, Failed> {
     let started = Instant::now();
     let (candidate, cases, _) = admin.candidate(&name, proposed).await?;
     let prepared = admin.flow.prepare(&name, candidate, &cases).await?;
@@ -80,7 +86,11 @@ pub(super) async fn test(State(admin): State<Arc<Admin>>, Path(name): Path<Strin
     Ok(Json(report(live.id, &prepared, started.elapsed().as_millis() as u64, 0)))
 }
 
-pub(super) async fn swap(State(admin): State<Arc<Admin>>, Path(name): Path<String>, Json(proposed): Json<Proposed>) -> Result<Json<SwapReport>, Failed> {
+pub(super) async fn swap(
+    State(admin): State<Arc<Admin>>,
+    Path(name): Path<String>,
+    Json(proposed): Json<Proposed>,
+) -> Result<Json<SwapReport>, Failed> {
     let started = Instant::now();
     let (candidate, cases, reason) = admin.candidate(&name, proposed).await?;
     let prepared = admin.flow.prepare(&name, candidate, &cases).await?;
@@ -95,7 +105,11 @@ pub(super) async fn swap(State(admin): State<Arc<Admin>>, Path(name): Path<Strin
     Ok(Json(report))
 }
 
-pub(super) async fn roll_back(State(admin): State<Arc<Admin>>, Path(name): Path<String>, Json(proposed): Json<Proposed>) -> Result<Json<SwapReport>, Failed> {
+pub(super) async fn roll_back(
+    State(admin): State<Arc<Admin>>,
+    Path(name): Path<String>,
+    Json(proposed): Json<Proposed>,
+) -> Result<Json<SwapReport>, Failed> {
     let committing = Instant::now();
     let reason = Reason { origin: "rollback", who: proposed.who, note: proposed.note };
     let generation = admin.flow.roll_back(&name, reason).await?;
@@ -122,7 +136,9 @@ impl Admin {
         let live = self.live(name)?;
         let unusable = |text: String| Failed(StatusCode::BAD_REQUEST, text);
         let component = match proposed.component {
-            Some(text) => STANDARD.decode(text).map_err(|error| unusable(format!("component is not base64: {error}")))?,
+            Some(text) => {
+                STANDARD.decode(text).map_err(|error| unusable(format!("component is not base64: {error}")))?
+            }
             None => {
                 let digest = live.mapper.loaded().digest.to_string();
                 self.flow.store.component(&digest).await?.ok_or(SwapError::Gone(digest))?

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 pub use mapper::{Proposed, SwapReport};
 pub use token::{Token, read_address, write_address};
 
+use crate::contract::Digest;
 use crate::flow::Flow;
 use crate::store::{Pause, PauseScope, StoreError};
 
@@ -93,7 +94,8 @@ async fn status(State(admin): State<Arc<Admin>>) -> Result<Json<Value>, Failed> 
     let live = admin.flow.live();
     let mappers = live.iter().map(|(name, generation)| {
         let digest = generation.mapper.loaded().digest.to_string();
-        (name.clone(), json!({"generation": generation.id, "digest": digest}))
+        let settings = Digest::of(generation.mapper.settings().as_bytes()).to_string();
+        (name.clone(), json!({"generation": generation.id, "digest": digest, "settings_hash": settings}))
     });
     let mappers: serde_json::Map<String, Value> = mappers.collect();
     Ok(Json(json!({"running": true, "status": status, "mappers": mappers, "ambiguous": ambiguous})))

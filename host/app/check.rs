@@ -16,24 +16,32 @@ pub struct Checked {
 }
 
 /// Checks what a start would: secrets, components, what they were granted, their settings, mappers, addresses. `running` says that a convey
-/// holds the state directory now: then its store and its addresses are left alone.
-pub async fn check(config: &Config, clock: Clock, running: bool) -> Result<Checked, AppError> {
+/// holds the state directory now: then its store and its addresses are left alone. `cache` holds compiled code.
+pub async fn check(
+    config: &Config,
+    clock: Clock,
+    running: bool,
+    cache: Option<CodeCache>,
+) -> Result<Checked, AppError> {
     let mut checked = Checked::default();
-    for token in config.destinations.values().map(|destination| &destination.token).chain(config.connections.values().map(|connection| &connection.token)) {
-        token.read()?;
+    let destinations = config.destinations.values().map(|destination| &destination.token);
+    let tokens = destinations.chain(config.connections.values().map(|connection| &connection.token));
+    let missing: Vec<String> = tokens.filter_map(|token| token.read().err()).map(|error| error.to_string()).collect();
+    if !missing.is_empty() {
+        return Err(AppError::Tokens(missing.join("\n")));
     }
     // Nothing is made that a start has not made already.
     let store = match config.state_dir.is_dir() && !running {
         true => Some(Store::open(config.state_dir.clone(), open_vault(config)?.0).await?),
         false => None,
     };
-    let cache = config.state_dir.is_dir().then(|| CodeCache::new(config.state_dir.join("compiled")).ok()).flatten();
     let engine = engine(&config.limits, cache)?;
-    let consent = store.as_ref().map_or(Consent::Unasked, |store| Consent::Kept(store, &clock));
+    let consent = if running { Consent::Unasked } else { Consent::Kept(store.as_ref(), &clock) };
     let components = Components::load(&engine, config, consent).await?;
-    if store.is_none() {
-        let why = if running { "convey runs now" } else { "nothing was granted yet" };
-        checked.warnings.push(format!("what components were granted was not compared: {why}"));
+    if running {
+        checked
+            .warnings
+            .push("convey runs now: what its components were granted, and its addresses, were left alone".to_owned());
     }
     planning::plan(config, &components).await?;
     planning::hooks(config, &components)?;

@@ -46,8 +46,8 @@ pub struct Components {
 /// Who says yes to what a component asks for.
 #[derive(Clone, Copy)]
 pub enum Consent<'a> {
-    /// What the store holds; what is built in is granted the first time.
-    Kept(&'a Store, &'a Clock),
+    /// What the store holds (no store: nothing yet); what is built in is granted the first time.
+    Kept(Option<&'a Store>, &'a Clock),
     /// A person, now, for this place: it is written down.
     Given(&'a Store, &'a Clock, &'a str),
     /// Nobody is asked: nothing will be sent.
@@ -65,7 +65,14 @@ impl Components {
             let profile = source.describe().await.map_err(|fault| AppError::fault(&place, fault))?;
             let asked = granting::asked(source.loaded(), &profile);
             agree(consent, &place, &configured.component, asked).await?;
-            let right = right(&place, &profile.base_url, &profile.operations, &profile.headers, configured.base_url.clone(), &configured.allow)?;
+            let right = right(
+                &place,
+                &profile.base_url,
+                &profile.operations,
+                &profile.headers,
+                configured.base_url.clone(),
+                &configured.allow,
+            )?;
             components.sources.insert(name.clone(), ReadySource { source: Arc::new(source), profile, right });
         }
         for (name, configured) in &config.sinks {
@@ -75,7 +82,14 @@ impl Components {
             let profile = sink.describe().await.map_err(|fault| AppError::fault(&place, fault))?;
             let asked = granting::asked(sink.loaded(), &profile);
             agree(consent, &place, &configured.component, asked).await?;
-            let right = right(&place, &profile.base_url, &profile.operations, &profile.headers, configured.base_url.clone(), &configured.allow)?;
+            let right = right(
+                &place,
+                &profile.base_url,
+                &profile.operations,
+                &profile.headers,
+                configured.base_url.clone(),
+                &configured.allow,
+            )?;
             components.sinks.insert(name.clone(), ReadySink { sink: Arc::new(sink), profile, right });
         }
         Ok(components)
@@ -85,12 +99,17 @@ impl Components {
 /// The bytes a configuration means.
 pub fn bytes_of(place: &str, component: &ComponentRef) -> Result<Vec<u8>, AppError> {
     match component {
-        ComponentRef::Builtin(name) => builtin(name).map(|builtin| builtin.bytes.to_vec()).ok_or_else(|| AppError::Profile {
+        ComponentRef::Builtin(name) => {
+            builtin(name).map(|builtin| builtin.bytes.to_vec()).ok_or_else(|| AppError::Profile {
+                place: place.to_owned(),
+                text: format!("no component called `{name}` is built in: see `convey component list`"),
+            })
+        }
+        ComponentRef::File(path) => std::fs::read(path).map_err(|source| AppError::Unreadable {
             place: place.to_owned(),
-            text: format!("no component called `{name}` is built in: see `convey component list`"),
+            path: path.clone(),
+            source,
         }),
-        ComponentRef::File(path) => std::fs::read(path)
-            .map_err(|source| AppError::Unreadable { place: place.to_owned(), path: path.clone(), source }),
     }
 }
 
@@ -102,7 +121,12 @@ async fn load(engine: &Engine, place: &str, name: &str, component: &ComponentRef
     loaded.map_err(|error| AppError::Component { place: place.to_owned(), error })
 }
 
-async fn agree(consent: Consent<'_>, place: &str, component: &ComponentRef, asked: Result<String, serde_json::Error>) -> Result<(), AppError> {
+async fn agree(
+    consent: Consent<'_>,
+    place: &str,
+    component: &ComponentRef,
+    asked: Result<String, serde_json::Error>,
+) -> Result<(), AppError> {
     let asked = asked.map_err(|error| AppError::Profile { place: place.to_owned(), text: error.to_string() })?;
     match consent {
         Consent::Unasked => Ok(()),

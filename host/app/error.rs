@@ -56,6 +56,9 @@ pub enum AppError {
         /// The component's objection.
         text: String,
     },
+    /// Tokens cannot be read: one line each.
+    #[error("{0}")]
+    Tokens(String),
     /// A mapper cannot go live.
     #[error("mapper.{name}: {error}")]
     Mapper {
@@ -92,7 +95,9 @@ impl AppError {
     /// Whose doing it is.
     pub fn blame(&self) -> Blame {
         match self {
-            AppError::Component { error: LoadError::Engine(_), .. } | AppError::Store(_) | AppError::State { .. } => Blame::Host,
+            AppError::Component { error: LoadError::Engine(_), .. } | AppError::Store(_) | AppError::State { .. } => {
+                Blame::Host
+            }
             AppError::Component { .. } | AppError::Profile { .. } => Blame::Guest,
             _ => Blame::Operator,
         }

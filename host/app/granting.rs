@@ -1,7 +1,7 @@
 //! The operator grants once. What was granted is kept; a component that describes itself otherwise, in any byte, waits for a person.
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::Value;
 
 use super::AppError;
 use crate::clock::Clock;
@@ -12,14 +12,32 @@ use crate::store::{Granted, Store};
 /// Who grants what ships inside the binary: whoever installed it.
 const INSTALLED: &str = "installed with convey";
 
-/// What a component asks for, as it is shown and kept: its world, its imports, its profile.
+/// What a component asks for, as it is shown, compared and kept: its world, its imports and its profile, a line for each thing.
 pub(super) fn asked<P: Serialize>(loaded: &Loaded, profile: &P) -> Result<String, serde_json::Error> {
-    serde_json::to_string_pretty(&json!({"world": loaded.world.to_string(), "imports": loaded.imports, "profile": profile}))
+    let mut lines = vec![format!("world: {}", loaded.world)];
+    lines.extend(loaded.imports.iter().map(|import| format!("import: {import}")));
+    if let Value::Object(profile) = serde_json::to_value(profile)? {
+        for (key, value) in profile {
+            match value {
+                Value::Array(items) => lines.extend(items.iter().map(|item| format!("{key}: {item}"))),
+                value => lines.push(format!("{key}: {value}")),
+            }
+        }
+    }
+    Ok(lines.join("\n"))
 }
 
-/// Whether `place` may start with what it asks for. What is built in is granted the first time; a file's component never is.
-pub(super) async fn check(store: &Store, clock: &Clock, place: &str, asked: &str, is_builtin: bool) -> Result<(), AppError> {
+/// Whether `place` may start with what it asks for. What is built in is granted the first time; a file's component never is. No store: nothing
+/// was ever granted.
+pub(super) async fn check(
+    store: Option<&Store>,
+    clock: &Clock,
+    place: &str,
+    asked: &str,
+    is_builtin: bool,
+) -> Result<(), AppError> {
     let digest = Digest::of(asked.as_bytes()).to_string();
+    let Some(store) = store else { return if is_builtin { Ok(()) } else { Err(not_granted(place, true, "", asked)) } };
     match store.granted(place).await? {
         Some(granted) if granted.digest == digest => Ok(()),
         Some(granted) => Err(not_granted(place, false, &granted.profile, asked)),
@@ -41,8 +59,10 @@ fn not_granted(place: &str, first: bool, before: &str, after: &str) -> AppError 
 
 /// Lines that went and lines that came, in order.
 pub(super) fn diff(before: &str, after: &str) -> String {
-    let gone = before.lines().filter(|line| !after.lines().any(|other| other == *line)).map(|line| format!("- {line}\n"));
-    let come = after.lines().filter(|line| !before.lines().any(|other| other == *line)).map(|line| format!("+ {line}\n"));
+    let gone =
+        before.lines().filter(|line| !after.lines().any(|other| other == *line)).map(|line| format!("- {line}\n"));
+    let come =
+        after.lines().filter(|line| !before.lines().any(|other| other == *line)).map(|line| format!("+ {line}\n"));
     gone.chain(come).collect()
 }
 

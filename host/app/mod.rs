@@ -88,7 +88,7 @@ impl App {
         let cache = CodeCache::new(config.state_dir.join("compiled"));
         let cache = cache.map_err(|source| AppError::State { path: config.state_dir.join("compiled"), source })?;
         let engine = engine(&config.limits, Some(cache))?;
-        let components = Components::load(&engine, &config, Consent::Kept(&store, &clock)).await?;
+        let components = Components::load(&engine, &config, Consent::Kept(Some(&store), &clock)).await?;
         let stop = CancellationToken::new();
         let flow = Flow::new(store, clock, engine, stop.clone());
         let plan = planning::plan(&config, &components).await?;
@@ -96,17 +96,26 @@ impl App {
             flow.start_mapper(&name, candidate).await.map_err(|error| AppError::Mapper { name, error })?;
         }
         // Before anything is sent: attempts of an earlier life are judged by their destination's policy.
-        let policy: HashMap<String, Ambiguity> =
-            config.destinations.iter().map(|(name, destination)| (name.clone(), ambiguity(destination.ambiguous))).collect();
+        let policy: HashMap<String, Ambiguity> = config
+            .destinations
+            .iter()
+            .map(|(name, destination)| (name.clone(), ambiguity(destination.ambiguous)))
+            .collect();
         let unanswered = flow.store.recover(flow.clock.now_ms(), &policy).await?;
         if unanswered > 0 {
-            tracing::warn!(attempts = unanswered, "attempts were under way when convey last stopped: `convey status` lists what may repeat");
+            tracing::warn!(
+                attempts = unanswered,
+                "attempts were under way when convey last stopped: `convey status` lists what may repeat"
+            );
         }
         flow.look_at_pauses().await?;
         let ingress = Ingress::new(flow.clone(), config.ingress.max_body_bytes, config.ingress.high_water);
-        let listeners = Listeners { ingress: listen(config.ingress.listen).await?, admin: listen(config.admin.listen).await? };
-        let token = Token::make(&config.state_dir).map_err(|source| AppError::State { path: Token::path(&config.state_dir), source })?;
-        let address = listeners.admin.local_addr().map_err(|source| AppError::Listen { address: config.admin.listen, source })?;
+        let listeners =
+            Listeners { ingress: listen(config.ingress.listen).await?, admin: listen(config.admin.listen).await? };
+        let token = Token::make(&config.state_dir)
+            .map_err(|source| AppError::State { path: Token::path(&config.state_dir), source })?;
+        let address =
+            listeners.admin.local_addr().map_err(|source| AppError::Listen { address: config.admin.listen, source })?;
         crate::admin::write_address(&config.state_dir, address)
             .map_err(|source| AppError::State { path: config.state_dir.clone(), source })?;
         let admin = Admin::new(flow.clone(), token);
@@ -134,7 +143,9 @@ impl App {
         let text = |pointer: &str| body.pointer(pointer).and_then(serde_json::Value::as_str).map(str::to_owned);
         self.components.sources.iter().find_map(|(source, ready)| {
             let location = text(&ready.profile.envelope.location)?;
-            let of_location = |(_, connection): &(&String, &config::Connection)| connection.source == *source && connection.location == location;
+            let of_location = |(_, connection): &(&String, &config::Connection)| {
+                connection.source == *source && connection.location == location
+            };
             let (connection, _) = self.config.connections.iter().find(of_location)?;
             Some((source.clone(), connection.clone(), text(&ready.profile.envelope.id)))
         })
@@ -209,7 +220,13 @@ impl Reloads for tokio::signal::unix::Signal {
 }
 
 /// Puts a plan in force, with its hooks; deliveries that were held for a location now known are taken up.
-async fn enforce(config: &Config, components: &Components, flow: &Flow, ingress: &Ingress, plan: Plan) -> Result<(), AppError> {
+async fn enforce(
+    config: &Config,
+    components: &Components,
+    flow: &Flow,
+    ingress: &Ingress,
+    plan: Plan,
+) -> Result<(), AppError> {
     ingress.rehook(planning::hooks(config, components)?);
     flow.replan(plan);
     for (name, connection) in &config.connections {

@@ -15,9 +15,11 @@ const HOUR_MS: u64 = 60 * 60 * 1_000;
 pub(super) async fn plan(config: &Config, components: &Components) -> Result<Plan, AppError> {
     let mut plan = Plan::default();
     for (name, configured) in &config.destinations {
-        let ready = components.sinks.get(&configured.sink).ok_or_else(|| missing(&format!("sink.{}", configured.sink)))?;
+        let ready =
+            components.sinks.get(&configured.sink).ok_or_else(|| missing(&format!("sink.{}", configured.sink)))?;
         let place = format!("destination.{name}");
-        let objection = ready.sink.configure(&configured.settings).await.map_err(|fault| AppError::fault(&place, fault))?;
+        let objection =
+            ready.sink.configure(&configured.settings).await.map_err(|fault| AppError::fault(&place, fault))?;
         objection.map_err(|text| AppError::Settings { place: place.clone(), text })?;
         let words = crate::engine::SinkDestination {
             id: configured.id.clone(),
@@ -37,9 +39,13 @@ pub(super) async fn plan(config: &Config, components: &Components) -> Result<Pla
         plan.destinations.insert(name.clone(), Arc::new(destination));
     }
     for (name, configured) in &config.connections {
-        let ready = components.sources.get(&configured.source).ok_or_else(|| missing(&format!("source.{}", configured.source)))?;
+        let ready = components
+            .sources
+            .get(&configured.source)
+            .ok_or_else(|| missing(&format!("source.{}", configured.source)))?;
         let place = format!("connection.{name}");
-        let objection = ready.source.configure(&configured.settings).await.map_err(|fault| AppError::fault(&place, fault))?;
+        let objection =
+            ready.source.configure(&configured.settings).await.map_err(|fault| AppError::fault(&place, fault))?;
         objection.map_err(|text| AppError::Settings { place: place.clone(), text })?;
         let destinations = configured.destinations.iter().map(|wanted| {
             plan.destinations.get(wanted).cloned().ok_or_else(|| missing(&format!("destination.{wanted}")))
@@ -67,7 +73,8 @@ pub(super) fn hooks(config: &Config, components: &Components) -> Result<HashMap<
         let verifiers = Verifier::of(&ready.profile.signatures, key, configured.legacy_signatures);
         let verifiers = verifiers.map_err(|text| AppError::Profile { place: format!("source.{name}"), text })?;
         let of_source = config.connections.iter().filter(|(_, connection)| connection.source == *name);
-        let locations = of_source.map(|(connection, configured)| (configured.location.clone(), connection.clone())).collect();
+        let locations =
+            of_source.map(|(connection, configured)| (configured.location.clone(), connection.clone())).collect();
         let window_ms = u64::from(config.ingress.replay_window_hours) * HOUR_MS;
         let replay_window_ms = window_ms.max(ready.profile.retry_horizon_ms);
         Ok((name.clone(), Hook { verifiers, envelope: ready.profile.envelope.clone(), replay_window_ms, locations }))

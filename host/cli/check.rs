@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::Context;
 use super::client::Door;
 use super::output::Exit;
+use super::{Context, cache};
 use crate::app;
 use crate::clock::Clock;
 use crate::config;
@@ -12,7 +12,7 @@ use crate::config;
 pub(super) async fn run(context: &Context) -> Result<(), Exit> {
     let config = config::load(&context.config)?;
     let running = Door::find(&config.state_dir)?.is_some();
-    let checked = app::check(&config, Clock::system(), running).await?;
+    let checked = app::check(&config, Clock::system(), running, cache::of_state(&config.state_dir)).await?;
     let value = json!({
         "ok": true,
         "connections": config.connections.len(),
@@ -21,6 +21,11 @@ pub(super) async fn run(context: &Context) -> Result<(), Exit> {
     });
     context.print(&value, || {
         let warnings: String = checked.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
-        format!("{warnings}{} is good: {} connection(s), {} destination(s)", context.config.display(), config.connections.len(), config.destinations.len())
+        format!(
+            "{warnings}{} is good: {} connection(s), {} destination(s)",
+            context.config.display(),
+            config.connections.len(),
+            config.destinations.len()
+        )
     })
 }

@@ -59,7 +59,8 @@ impl Door {
         let status = answer.status();
         let body = answer.into_body().collect().await.context("the running convey broke off its answer")?.to_bytes();
         if status == StatusCode::OK {
-            return serde_json::from_slice(&body).context("the running convey answers what this one does not understand");
+            return serde_json::from_slice(&body)
+                .context("the running convey answers what this one does not understand");
         }
         let said: Value = serde_json::from_slice(&body).unwrap_or_default();
         match said.get("error").and_then(Value::as_str) {

@@ -56,7 +56,8 @@ fn engine() -> Result<Engine, Exit> {
 
 fn list(context: &Context) -> Result<(), Exit> {
     let engine = engine()?;
-    let loaded: Result<Vec<Loaded>, _> = BUILTINS.iter().map(|builtin| engine.load(builtin.name, builtin.bytes)).collect();
+    let loaded: Result<Vec<Loaded>, _> =
+        BUILTINS.iter().map(|builtin| engine.load(builtin.name, builtin.bytes)).collect();
     let loaded = loaded.map_err(anyhow::Error::from)?;
     let values: Vec<Value> = loaded.iter().map(value).collect();
     context.print(&values, || {
@@ -64,7 +65,13 @@ fn list(context: &Context) -> Result<(), Exit> {
         rows.extend(loaded.iter().map(|loaded| {
             let imports = loaded.imports.iter().filter(|import| !import.starts_with("convey:")).count();
             let imports = if imports == 0 { "none".to_owned() } else { format!("{imports} of WASI") };
-            vec![loaded.name.to_string(), loaded.world.to_string(), format!("{} KiB", loaded.size / 1024), loaded.digest.short(), imports]
+            vec![
+                loaded.name.to_string(),
+                loaded.world.to_string(),
+                format!("{} KiB", loaded.size / 1024),
+                loaded.digest.short(),
+                imports,
+            ]
         }));
         table(&rows)
     })
@@ -83,7 +90,8 @@ fn value(loaded: &Loaded) -> Value {
 async fn inspect(component: &str, context: &Context) -> Result<(), Exit> {
     let bytes = match builtin(component.trim_start_matches("builtin:")) {
         Some(builtin) => builtin.bytes.to_vec(),
-        None => std::fs::read(component).with_context(|| format!("{component} is no built-in component and no file that can be read"))?,
+        None => std::fs::read(component)
+            .with_context(|| format!("{component} is no built-in component and no file that can be read"))?,
     };
     let engine = engine()?;
     let loaded = engine.load(component, &bytes).map_err(anyhow::Error::from)?;
@@ -100,7 +108,35 @@ async fn inspect(component: &str, context: &Context) -> Result<(), Exit> {
         }
     };
     value["profile"] = profile;
-    context.print(&value, || serde_json::to_string_pretty(&value).unwrap_or_default())
+    context.print(&value, || inspected(&value))
+}
+
+/// A line for each thing.
+fn inspected(value: &Value) -> String {
+    let mut lines = Vec::new();
+    for (key, value) in value.as_object().into_iter().flatten() {
+        match value {
+            Value::Null => {}
+            Value::String(text) => lines.push(format!("{key}: {text}")),
+            Value::Array(items) => {
+                lines.extend(items.iter().map(|item| format!("{key}: {}", item.as_str().unwrap_or_default())))
+            }
+            Value::Object(profile) => lines.push(format!("{key}:\n  {}", inspected_profile(profile))),
+            value => lines.push(format!("{key}: {value}")),
+        }
+    }
+    lines.join("\n")
+}
+
+fn inspected_profile(profile: &serde_json::Map<String, Value>) -> String {
+    let mut lines = Vec::new();
+    for (key, value) in profile {
+        match value {
+            Value::Array(items) => lines.extend(items.iter().map(|item| format!("{key}: {item}"))),
+            value => lines.push(format!("{key}: {value}")),
+        }
+    }
+    lines.join("\n  ")
 }
 
 fn export(out: &Path, name: Option<&str>, context: &Context) -> Result<(), Exit> {
@@ -121,7 +157,8 @@ fn export(out: &Path, name: Option<&str>, context: &Context) -> Result<(), Exit>
 
 async fn approve(place: &str, context: &Context) -> Result<(), Exit> {
     let mut config = config::load(&context.config)?;
-    let (kind, name) = place.split_once('.').ok_or_else(|| Exit::Asked(format!("`{place}` is not `source.NAME` or `sink.NAME`")))?;
+    let (kind, name) =
+        place.split_once('.').ok_or_else(|| Exit::Asked(format!("`{place}` is not `source.NAME` or `sink.NAME`")))?;
     match kind {
         "source" => config.sources.retain(|source, _| source == name),
         "sink" => config.sinks.retain(|sink, _| sink == name),
@@ -135,7 +172,9 @@ async fn approve(place: &str, context: &Context) -> Result<(), Exit> {
         return Err(anyhow!("{} has no [{place}]", context.config.display()).into());
     }
     let (vault, _) = open_vault(&config)?;
-    let store = Store::open(config.state_dir.clone(), vault).await.map_err(anyhow::Error::from)?;
+    let store = Store::open(config.state_dir.clone(), vault)
+        .await
+        .context("approving needs the store to itself: stop convey, approve, and start it again")?;
     let engine = app::engine(&config.limits, cache::of_state(&config.state_dir))?;
     Components::load(&engine, &config, Consent::Given(&store, &Clock::system(), "operator")).await?;
     context.print(&json!({"approved": place}), || format!("{place} is granted what it asks for"))

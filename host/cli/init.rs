@@ -10,9 +10,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::Exit;
+use super::setup::asking::{QUESTIONS, Question, WEBHOOK_STEP};
+use super::setup::{Answers, SandboxAnswers, template};
 use super::{Context, Format};
-use crate::config::asking::{QUESTIONS, Question, WEBHOOK_STEP};
-use crate::config::{Answers, SandboxAnswers, template};
 use crate::vault::SecretRef;
 
 #[derive(Args)]
@@ -32,7 +32,10 @@ impl Init {
     pub(super) fn run(self, context: &Context) -> Result<(), Exit> {
         let path = &context.config;
         if path.exists() && !self.force {
-            return Err(Exit::Asked(format!("{} is there already: `convey init --force` writes it anew", path.display())));
+            return Err(Exit::Asked(format!(
+                "{} is there already: `convey init --force` writes it anew",
+                path.display()
+            )));
         }
         let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
         let answers = match &self.sandbox {
@@ -40,9 +43,19 @@ impl Init {
             None => asked(&given(&self.answers)?, &folder, context)?,
         };
         write_new(path, template(&answers).as_bytes(), 0o644, true)?;
-        context.print(&json!({"written": path.display().to_string()}), || format!("{} is written. Look at it, then: convey check", path.display()))?;
+        context.print(&json!({"written": path.display().to_string()}), || {
+            format!("{} is written. Look at it, then: convey check", path.display())
+        })?;
         if answers.sandbox.is_none() {
-            context.advise(&format!("\nWhat remains: {WEBHOOK_STEP}"));
+            for (token, file) in
+                [(&answers.location_token, "location.token"), (&answers.dataset_token, "dataset.token")]
+            {
+                if std::fs::read_to_string(folder.join(file)).is_ok_and(|text| text.trim().is_empty()) {
+                    context.advise(&format!("Fill {token}: the configuration says where its content is found."));
+                }
+            }
+            context
+                .advise(&format!("\nWhat remains: {}", WEBHOOK_STEP.replace("{host}", "<this machine's public name>")));
         }
         Ok(())
     }
@@ -51,13 +64,16 @@ impl Init {
 /// `KEY=VALUE` answers; an unknown key is an error that names the known ones.
 fn given(answers: &[String]) -> Result<Vec<(&'static str, String)>, Exit> {
     let one = |answer: &String| {
-        let (key, value) = answer.split_once('=').ok_or_else(|| Exit::Asked(format!("--answer {answer}: write KEY=VALUE")))?;
+        let (key, value) =
+            answer.split_once('=').ok_or_else(|| Exit::Asked(format!("--answer {answer}: write KEY=VALUE")))?;
         let question = QUESTIONS.iter().find(|question| question.key == key).ok_or_else(|| {
             let keys: Vec<&str> = QUESTIONS.iter().map(|question| question.key).collect();
             Exit::Asked(format!("no question is called `{key}`: there are {}", keys.join(", ")))
         })?;
         if question.secret {
-            return Err(Exit::Asked(format!("`{key}` is a secret, which the shell's history would keep: answer it when asked, or by --answer after leaving it out in a file named in the configuration")));
+            return Err(Exit::Asked(format!(
+                "`{key}` is a secret, which the shell's history would keep: leave it out, and fill the file that is written for it"
+            )));
         }
         Ok((question.key, value.trim().to_owned()))
     };
@@ -74,11 +90,17 @@ fn asked(given: &[(&'static str, String)], folder: &Path, context: &Context) -> 
             None if person => ask(question)?,
             // Nobody is there to ask: what is optional stays out, secrets go into files to be filled, the rest must be given.
             None if question.optional || question.secret => String::new(),
-            None => return Err(Exit::Asked(format!("`{}` is needed: --answer {}=… ({})", question.key, question.key, question.found_at))),
+            None => {
+                return Err(Exit::Asked(format!(
+                    "`{}` is needed: --answer {}=… ({})",
+                    question.key, question.key, question.found_at
+                )));
+            }
         };
         values.push((question.key, value));
     }
-    let value = |key: &str| values.iter().find(|(known, _)| *known == key).map(|(_, value)| value.clone()).unwrap_or_default();
+    let value =
+        |key: &str| values.iter().find(|(known, _)| *known == key).map(|(_, value)| value.clone()).unwrap_or_default();
     let optional = |key: &str| Some(value(key)).filter(|value| !value.is_empty());
     Ok(Answers {
         location: value("location"),
@@ -94,7 +116,13 @@ fn asked(given: &[(&'static str, String)], folder: &Path, context: &Context) -> 
 
 /// Asks one question until there is an answer.
 fn ask(question: &Question) -> anyhow::Result<String> {
-    eprintln!("\n{}{}\n  found at: {}\n  looks like: {}", question.prompt, if question.optional { " (may be left empty)" } else { "" }, question.found_at, question.example);
+    eprintln!(
+        "\n{}{}\n  found at: {}\n  looks like: {}",
+        question.prompt,
+        if question.optional { " (may be left empty)" } else { "" },
+        question.found_at,
+        question.example
+    );
     loop {
         eprint!("> ");
         std::io::stderr().flush()?;
@@ -149,9 +177,15 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32, overwrite: bool) -> anyhow::R
 /// The answers of a sandbox: its made-up tokens go into files like real ones.
 fn of_sandbox(file: &Path, folder: &Path) -> anyhow::Result<Answers> {
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let line = text.lines().find(|line| line.starts_with('{')).ok_or_else(|| anyhow!("{} holds no JSON line", file.display()))?;
-    let summary: Value = serde_json::from_str(line).with_context(|| format!("{} holds no JSON line", file.display()))?;
-    let value = |key: &str| summary[key].as_str().map(str::to_owned).ok_or_else(|| anyhow!("{} holds no `{key}`", file.display()));
+    let line = text
+        .lines()
+        .find(|line| line.starts_with('{'))
+        .ok_or_else(|| anyhow!("{} holds no JSON line", file.display()))?;
+    let summary: Value =
+        serde_json::from_str(line).with_context(|| format!("{} holds no JSON line", file.display()))?;
+    let value = |key: &str| {
+        summary[key].as_str().map(str::to_owned).ok_or_else(|| anyhow!("{} holds no `{key}`", file.display()))
+    };
     Ok(Answers {
         location: value("location")?,
         location_token: kept(folder, "location.token", &value("crm_token")?)?,
@@ -160,6 +194,10 @@ fn of_sandbox(file: &Path, folder: &Path) -> anyhow::Result<Answers> {
         test_code: None,
         country: Some("US".to_owned()),
         currency: Some("USD".to_owned()),
-        sandbox: Some(SandboxAnswers { crm_url: value("crm")?, ads_url: value("ads")?, webhook_public_key: value("webhook_public_key")? }),
+        sandbox: Some(SandboxAnswers {
+            crm_url: value("crm")?,
+            ads_url: value("ads")?,
+            webhook_public_key: value("webhook_public_key")?,
+        }),
     })
 }

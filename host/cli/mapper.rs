@@ -69,7 +69,15 @@ impl Mapper {
             Mapper::Rollback { name, note } => {
                 let proposed = Proposed { who: "operator".to_owned(), note, ..Proposed::default() };
                 let report: SwapReport = door(context)?.post(&format!("/mapper/{name}/rollback"), &proposed).await?;
-                context.print(&report, || format!("generation {} is live: {}, in {} ms", report.generation, &report.digest[..12], report.commit_ms))
+                context.print(&report, || {
+                    format!(
+                        "generation {} is live: mapper {}, settings {}, in {} ms",
+                        report.generation,
+                        &report.digest[..12],
+                        &report.settings_hash[..12],
+                        report.commit_ms
+                    )
+                })
             }
             Mapper::History { name } => {
                 let history: Vec<Value> = door(context)?.get(&format!("/mapper/{name}/history")).await?;
@@ -86,12 +94,21 @@ fn door(context: &Context) -> Result<Door, Exit> {
 
 fn history_table(history: &[Value]) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let mut rows = vec![["generation", "since", "origin", "mapper", "settings", "who", "note"].map(str::to_owned).to_vec()];
+    let mut rows =
+        vec![["generation", "since", "origin", "mapper", "settings", "who", "note"].map(str::to_owned).to_vec()];
     rows.extend(history.iter().map(|row| {
         let since = row["started_at"].as_i64().and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
         let since = since.map(|since| format!("{since:.0}")).unwrap_or_default();
         let short = |key: &str| text(&row[key]).chars().take(12).collect();
-        vec![row["id"].to_string(), since, text(&row["origin"]), short("mapper_digest"), short("settings_hash"), text(&row["who"]), text(&row["note"])]
+        vec![
+            row["id"].to_string(),
+            since,
+            text(&row["origin"]),
+            short("mapper_digest"),
+            short("settings_hash"),
+            text(&row["who"]),
+            text(&row["note"]),
+        ]
     }));
     table(&rows)
 }
@@ -99,10 +116,12 @@ fn history_table(history: &[Value]) -> String {
 impl Change {
     async fn swap(self, context: &Context) -> Result<(), Exit> {
         if self.mapper.is_none() && self.settings.is_none() {
-            return Err(Exit::Asked("give a component with --mapper FILE, settings with --settings FILE, or both".to_owned()));
+            return Err(Exit::Asked(
+                "give a component with --mapper FILE, settings with --settings FILE, or both".to_owned(),
+            ));
         }
-        let (door, path) = (door(context)?, format!("/mapper/{}/swap", self.name));
-        let report: SwapReport = door.post(&path, &self.proposed()?).await?;
+        let proposed = self.proposed()?;
+        let report: SwapReport = door(context)?.post(&format!("/mapper/{}/swap", self.name), &proposed).await?;
         context.print(&report, || {
             format!(
                 "generation {} is live: mapper {}, settings {}\n{} of {} stored changes would be told otherwise; prepared in {} ms, live in {} ms",
@@ -112,25 +131,40 @@ impl Change {
     }
 
     async fn test(self, context: &Context) -> Result<(), Exit> {
+        let proposed = self.proposed()?;
         let config = if context.config.exists() { Some(config::load(&context.config)?) } else { None };
         let running = config.as_ref().map(|config| Door::find(&config.state_dir)).transpose()?.flatten();
         if let Some(door) = running {
-            let report: SwapReport = door.post(&format!("/mapper/{}/test", self.name), &self.proposed()?).await?;
-            return context.print(&report, || format!("it passes: {} case(s); {} of {} stored changes would be told otherwise", report.cases, report.differing, report.compared));
+            let report: SwapReport = door.post(&format!("/mapper/{}/test", self.name), &proposed).await?;
+            return context.print(&report, || {
+                format!(
+                    "it passes: {} case(s); {} of {} stored changes would be told otherwise",
+                    report.cases, report.differing, report.compared
+                )
+            });
         }
         let limits = config.as_ref().map(|config| config.limits).unwrap_or_default();
         let engine = app::engine(&limits, cache::of_user())?;
         let candidate = self.candidate(config.as_ref())?;
         let cases = self.cases()?;
         let source = source(&engine)?;
-        let subject = Subject { connection: "case".to_owned(), location: "case".to_owned(), settings: String::new(), catalogue: None };
-        let prepared = prepare(&engine, candidate, source.as_ref().map(|source| (source, &subject)), &cases, Vec::new(), None).await;
+        let subject = Subject {
+            connection: "case".to_owned(),
+            location: "case".to_owned(),
+            settings: String::new(),
+            catalogue: None,
+        };
+        let prepared =
+            prepare(&engine, candidate, source.as_ref().map(|source| (source, &subject)), &cases, Vec::new(), None)
+                .await;
         let prepared = prepared.map_err(|error| Exit::Failed(anyhow::Error::from(error)))?;
         let digest = prepared.mapper.loaded().digest.to_string();
         if context.format == Format::Text && cases.is_empty() {
             context.advise("No cases were given: it was tried on the built-in sample only. `--cases DIR` tries yours.");
         }
-        context.print(&json!({"ok": true, "digest": digest, "cases": prepared.cases}), || format!("it passes: {} case(s), mapper {}", prepared.cases, &digest[..12]))
+        context.print(&json!({"ok": true, "digest": digest, "cases": prepared.cases}), || {
+            format!("it passes: {} case(s), mapper {}", prepared.cases, &digest[..12])
+        })
     }
 
     fn cases(&self) -> Result<Vec<Case>, Exit> {
@@ -149,9 +183,16 @@ impl Change {
     }
 
     fn proposed(&self) -> Result<Proposed, Exit> {
-        let cases = self.cases()?.iter().map(serde_json::to_value).collect::<Result<_, _>>().map_err(anyhow::Error::from)?;
+        let cases =
+            self.cases()?.iter().map(serde_json::to_value).collect::<Result<_, _>>().map_err(anyhow::Error::from)?;
         let component = self.component()?.map(|bytes| STANDARD.encode(bytes));
-        Ok(Proposed { component, settings: self.settings()?, cases, who: "operator".to_owned(), note: self.note.clone() })
+        Ok(Proposed {
+            component,
+            settings: self.settings()?,
+            cases,
+            who: "operator".to_owned(),
+            note: self.note.clone(),
+        })
     }
 
     /// What is tried where no convey runs: what is given, completed from the configuration, completed from what is built in.

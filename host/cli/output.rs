@@ -1,6 +1,6 @@
 //! How a command ends and how its result is printed.
 
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -23,6 +23,8 @@ pub enum Exit {
     App(AppError),
     /// It has said what there is to say: 1.
     Said,
+    /// Nobody reads its output any more: 0.
+    Unread,
 }
 
 impl Exit {
@@ -30,6 +32,7 @@ impl Exit {
     pub(super) fn show(self, format: Format) -> ExitCode {
         let (code, text, blame) = match self {
             Exit::Said => return ExitCode::FAILURE,
+            Exit::Unread => return ExitCode::SUCCESS,
             Exit::Failed(error) => (1, format!("{error:#}"), None),
             Exit::Asked(text) => (2, text, None),
             Exit::Configuration(problems) => match format {
@@ -39,11 +42,15 @@ impl Exit {
                 }
                 Format::Json => (78, problems.to_string(), Some(Blame::Operator)),
             },
-            Exit::App(error) => (if error.blame() == Blame::Operator { 78 } else { 1 }, error.to_string(), Some(error.blame())),
+            Exit::App(error) => {
+                (if error.blame() == Blame::Operator { 78 } else { 1 }, error.to_string(), Some(error.blame()))
+            }
         };
         match format {
-            Format::Text => eprintln!("error: {text}"),
-            Format::Json => eprintln!("{}", json!({"error": text, "blame": blame.map(|blame| blame.to_string()), "exit": code})),
+            Format::Text => eprintln!("error{}: {text}", blame.map(|blame| format!("[{blame}]")).unwrap_or_default()),
+            Format::Json => {
+                eprintln!("{}", json!({"error": text, "blame": blame.map(|blame| blame.to_string()), "exit": code}))
+            }
         }
         ExitCode::from(code)
     }
@@ -70,11 +77,12 @@ impl From<AppError> for Exit {
 impl Context {
     /// Prints a result: `text` for people, `value` for programs.
     pub(super) fn print(&self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Exit> {
-        match self.format {
-            Format::Text => println!("{}", text().trim_end()),
-            Format::Json => println!("{}", serde_json::to_string(value).map_err(anyhow::Error::from)?),
-        }
-        Ok(())
+        let line = match self.format {
+            Format::Text => text().trim_end().to_owned(),
+            Format::Json => serde_json::to_string(value).map_err(anyhow::Error::from)?,
+        };
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{line}").and_then(|()| out.flush()).map_err(unread)
     }
 
     /// Advice for people; programs and `--quiet` are spared it.
@@ -90,6 +98,14 @@ impl Context {
     }
 }
 
+/// A reader that has gone (`convey status | head -1`) is no failure; anything else is.
+pub(super) fn unread(error: std::io::Error) -> Exit {
+    match error.kind() {
+        ErrorKind::BrokenPipe => Exit::Unread,
+        _ => Exit::Failed(anyhow::Error::from(error).context("cannot write to stdout")),
+    }
+}
+
 /// Colour only on a terminal, and not where `NO_COLOR` is set (no-color.org).
 #[expect(clippy::disallowed_methods, reason = "NO_COLOR is about printing, which happens on this floor only")]
 pub(super) fn colour(stream: &impl IsTerminal) -> bool {
@@ -99,7 +115,9 @@ pub(super) fn colour(stream: &impl IsTerminal) -> bool {
 /// Columns, left-aligned, two blanks apart.
 pub(super) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default();
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default()
+    };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let line = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));

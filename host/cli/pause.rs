@@ -38,11 +38,16 @@ impl Scope {
             Some(name) if config.destinations.contains_key(&name) => (PauseScope::Destination(name.clone()), name),
             Some(name) if config.connections.contains_key(&name) => (PauseScope::Connection(name.clone()), name),
             Some(name) => {
-                let known: Vec<&str> = config.destinations.keys().chain(config.connections.keys()).map(String::as_str).collect();
-                return Err(Exit::Asked(format!("no destination or connection is called `{name}`: there are {}", known.join(", "))));
+                let known: Vec<&str> =
+                    config.destinations.keys().chain(config.connections.keys()).map(String::as_str).collect();
+                return Err(Exit::Asked(format!(
+                    "no destination or connection is called `{name}`: there are {}",
+                    known.join(", ")
+                )));
             }
         };
-        let request = PauseRequest { scope, reason: "asked for on the command line".to_owned(), by: "operator".to_owned() };
+        let request =
+            PauseRequest { scope, reason: "asked for on the command line".to_owned(), by: "operator".to_owned() };
         let _: Value = Door::running(&config.state_dir)?.post(path, &request).await?;
         context.print(&json!({"scope": request.scope, "done": done}), || format!("{name}: {done}"))
     }

@@ -45,10 +45,13 @@ impl Run {
 }
 
 async fn serve(app: App, config: &Config, context: &Context) -> Result<(), Exit> {
-    let (ingress, admin) = (app.ingress_address().map_err(anyhow::Error::from)?, app.admin_address().map_err(anyhow::Error::from)?);
+    let (ingress, admin) =
+        (app.ingress_address().map_err(anyhow::Error::from)?, app.admin_address().map_err(anyhow::Error::from)?);
     let hooks: Vec<String> = config.sources.keys().map(|source| format!("http://{ingress}/hooks/{source}")).collect();
     let ready = json!({"ready": true, "hooks": hooks, "ingress": format!("http://{ingress}"), "admin": format!("http://{admin}"), "pid": std::process::id()});
-    context.print(&ready, || format!("convey runs. Webhooks: {}\nStop it with Ctrl-C; `convey status` shows what happens.", hooks.join(", ")))?;
+    context.print(&ready, || {
+        format!("convey runs. Webhooks: {}\nStop it with Ctrl-C; `convey status` shows what happens.", hooks.join(", "))
+    })?;
     let stop = app.stop();
     let mut terminate = signal(SignalKind::terminate()).map_err(anyhow::Error::from)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(anyhow::Error::from)?;
@@ -88,7 +91,14 @@ async fn once(app: App, config: &Config, fixture: &Path, context: &Context) -> R
         body,
     };
     let put = flow.store.put(incoming).await.map_err(anyhow::Error::from)?;
-    hops.add("put", if put == Put::Known { "known already: told before, nothing is sent again".to_owned() } else { "stored".to_owned() });
+    hops.add(
+        "put",
+        if put == Put::Known {
+            "known already: told before, nothing is sent again".to_owned()
+        } else {
+            "stored".to_owned()
+        },
+    );
     let read = flow.read_once(&connection).await.map_err(anyhow::Error::from)?;
     hops.add("read", format!("{read} delivery(s)"));
     let translated = flow.translate_once(&connection).await.map_err(anyhow::Error::from)?;
@@ -99,10 +109,15 @@ async fn once(app: App, config: &Config, fixture: &Path, context: &Context) -> R
     }
     let accounts = flow.store.account(Some(&[webhook_id])).await.map_err(anyhow::Error::from)?;
     let value = json!({"hops": hops.values(), "deliveries": accounts});
-    context.print(&value, || format!("{}\n\n{}", table(&hops.rows()), accounts.iter().map(tell).collect::<String>()))?;
+    context
+        .print(&value, || format!("{}\n\n{}", table(&hops.rows()), accounts.iter().map(tell).collect::<String>()))?;
     // A delivery that waits for a retry, or died, is no proof that the way is open.
     let arrived = accounts.iter().all(|account| account.state != "waiting" && account.state != "dead")
-        && accounts.iter().flat_map(|account| &account.changes).flat_map(|change| &change.events).all(|event| event.state == "done");
+        && accounts
+            .iter()
+            .flat_map(|account| &account.changes)
+            .flat_map(|change| &change.events)
+            .all(|event| event.state == "done");
     if arrived {
         return Ok(());
     }
@@ -114,7 +129,8 @@ async fn once(app: App, config: &Config, fixture: &Path, context: &Context) -> R
 
 /// What happened to one delivery, as a person reads it.
 fn tell(account: &Account) -> String {
-    let mut text = format!("delivery {} ({}): {}", account.delivery, account.kind.as_deref().unwrap_or("?"), account.state);
+    let mut text =
+        format!("delivery {} ({}): {}", account.delivery, account.kind.as_deref().unwrap_or("?"), account.state);
     if let Some(reason) = &account.reason {
         text.push_str(&format!(", {reason}"));
     }
@@ -124,7 +140,10 @@ fn tell(account: &Account) -> String {
             text.push_str(&format!(" ({reason})"));
         }
         for event in &change.events {
-            text.push_str(&format!("\n    event {} `{}` to {}: {}", event.event_id, event.name, event.destination, event.state));
+            text.push_str(&format!(
+                "\n    event {} `{}` to {}: {}",
+                event.event_id, event.name, event.destination, event.state
+            ));
             if let Some(reason) = event.reason.as_ref().or(event.trace.as_ref()) {
                 text.push_str(&format!(" ({reason})"));
             }
@@ -153,10 +172,16 @@ impl Hops {
     }
 
     fn rows(&self) -> Vec<Vec<String>> {
-        self.taken.iter().map(|(step, text, ms)| vec![(*step).to_owned(), format!("{ms:.1} ms"), text.clone()]).collect()
+        self.taken
+            .iter()
+            .map(|(step, text, ms)| vec![(*step).to_owned(), format!("{ms:.1} ms"), text.clone()])
+            .collect()
     }
 
     fn values(&self) -> Vec<Value> {
-        self.taken.iter().map(|(step, text, ms)| json!({"step": step, "latency_ms": (ms * 10.0).round() / 10.0, "what": text})).collect()
+        self.taken
+            .iter()
+            .map(|(step, text, ms)| json!({"step": step, "latency_ms": (ms * 10.0).round() / 10.0, "what": text}))
+            .collect()
     }
 }

@@ -30,7 +30,9 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) async fn run(self, context: &Context) -> Result<(), Exit> {
         let Self { locations, datasets, contacts, seed, listen } = self;
-        let sandbox = Sandbox::start(Options { locations, datasets, contacts, seed, listen }).await.map_err(anyhow::Error::from)?;
+        let sandbox = Sandbox::start(Options { locations, datasets, contacts, seed, listen })
+            .await
+            .map_err(anyhow::Error::from)?;
         let summary = sandbox.summary();
         context.print(&summary, || {
             format!(

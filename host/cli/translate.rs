@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::cache;
-use super::output::Exit;
+use super::output::{Exit, unread};
 use crate::app;
 use crate::builtin::{BUILTINS, builtin};
+use crate::clock::Clock;
 use crate::config::Limits;
 use crate::contract::{Change, Effect, Proposal, skip_code};
 use crate::engine::{Engine, Loaded, Mapper, Sink, SinkDestination, Source, Subject, World};
@@ -86,7 +87,9 @@ impl Translate {
         let mapper = load(&engine, self.mapper.as_deref(), World::Mapper)?;
         let mapper = Mapper::new(&engine, mapper, settings).await.map_err(anyhow::Error::from)?;
         let sink = match self.wire.as_deref() {
-            Some(name) => Some(Sink::new(&engine, load(&engine, Some(name), World::Sink)?).map_err(anyhow::Error::from)?),
+            Some(name) => {
+                Some(Sink::new(&engine, load(&engine, Some(name), World::Sink)?).map_err(anyhow::Error::from)?)
+            }
             None => None,
         };
         let country = self.location_country.map(|country| country.to_ascii_uppercase());
@@ -107,7 +110,11 @@ fn load(engine: &Engine, wanted: Option<&str>, world: World) -> Result<Loaded, E
     };
     let loaded = match builtin(wanted) {
         Some(builtin) => engine.load(builtin.name, builtin.bytes),
-        None => engine.load(wanted, &std::fs::read(wanted).with_context(|| format!("{wanted} is no built-in component and no file that can be read"))?),
+        None => engine.load(
+            wanted,
+            &std::fs::read(wanted)
+                .with_context(|| format!("{wanted} is no built-in component and no file that can be read"))?,
+        ),
     };
     Ok(loaded.map_err(anyhow::Error::from)?)
 }
@@ -146,8 +153,17 @@ impl Filter {
         });
         let read = self.read(&lines).await?;
         let mut changes: Vec<Change> = read.iter().flatten().flatten().cloned().collect();
-        if let Some(country) = &self.country {
-            changes.iter_mut().filter(|change| change.country.is_none()).for_each(|change| change.country = Some(country.clone()));
+        let now = Clock::system().now_ms();
+        for change in &mut changes {
+            if change.country.is_none() {
+                change.country.clone_from(&self.country);
+            }
+            // A contact that says of no time when it was made is told as of now.
+            for at in [&mut change.occurred_at, &mut change.seen_at] {
+                if *at == 0 {
+                    *at = now;
+                }
+            }
         }
         let mut answers = translate_each(&self.mapper, &changes).await.into_iter();
         let mut out = std::io::stdout().lock();
@@ -185,14 +201,19 @@ impl Filter {
                     }
                 },
             };
-            written.context("cannot write to stdout")?;
+            written.map_err(unread)?;
         }
-        Ok(out.flush().context("cannot write to stdout")?)
+        out.flush().map_err(unread)
     }
 
     /// The lines as changes. A line that breaks the source is told apart by halving.
     async fn read(&self, lines: &[Line]) -> Result<Vec<Result<Vec<Change>, String>>, Exit> {
-        let subject = Subject { connection: "translate".to_owned(), location: String::new(), settings: String::new(), catalogue: None };
+        let subject = Subject {
+            connection: "translate".to_owned(),
+            location: String::new(),
+            settings: String::new(),
+            catalogue: None,
+        };
         let bodies: Vec<Vec<u8>> = lines.iter().map(|line| line.bytes.clone()).collect();
         match self.source.interpret(&subject, self.trigger.as_deref(), &bodies).await {
             Ok(read) => Ok(read),
@@ -220,7 +241,11 @@ impl Filter {
         let texts = sink.encode(&destination, &events).await.map_err(|fault| fault.line())?;
         // What a guest calls JSON is looked at before it is printed as such.
         let sound = texts.iter().all(|text| !text.contains('\n') && serde_json::from_str::<IgnoredAny>(text).is_ok());
-        if sound { Ok(format!("[{}]", texts.join(","))) } else { Err("the sink gave an event that is not one line of JSON".to_owned()) }
+        if sound {
+            Ok(format!("[{}]", texts.join(",")))
+        } else {
+            Err("the sink gave an event that is not one line of JSON".to_owned())
+        }
     }
 
     /// The webhook's id, or the contact's.
@@ -228,7 +253,8 @@ impl Filter {
         let key = self.id_pointer.rsplit('/').next().unwrap_or_default();
         let may_be_webhook = memchr::memmem::find(&line.bytes, key.as_bytes()).is_some();
         let webhook = may_be_webhook.then(|| serde_json::from_slice::<Value>(&line.bytes).ok()).flatten();
-        let webhook = webhook.and_then(|body| body.pointer(&self.id_pointer).and_then(Value::as_str).map(str::to_owned));
+        let webhook =
+            webhook.and_then(|body| body.pointer(&self.id_pointer).and_then(Value::as_str).map(str::to_owned));
         webhook.or_else(|| changes.first().map(|change| change.contact.id.clone()))
     }
 }

@@ -6,7 +6,6 @@
 //! [`Config`] of them, `agree` holds its parts against each other and against the file system.
 
 mod agree;
-pub mod asking;
 mod checked;
 mod name;
 mod nearest;
@@ -15,7 +14,6 @@ mod reload;
 mod secret;
 mod section;
 mod tables;
-mod template;
 mod upstream;
 mod veil;
 
@@ -27,7 +25,6 @@ pub use checked::{
 };
 pub use problem::{Place, Problem, Problems};
 pub use reload::{Reload, reloadable};
-pub use template::{Answers, SandboxAnswers, template};
 
 /// Reads and checks the configuration in the file at `path`.
 ///

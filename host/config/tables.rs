@@ -76,7 +76,12 @@ fn limits(section: &mut Section<'_, '_>) -> Limits {
         guest_memory_mib: small(section, "guest_memory_mib", usual.guest_memory_mib, 8, 4096, "MiB"),
         guest_cpu_ms: section.count("guest_cpu_ms", usual.guest_cpu_ms, 10..=60_000, "milliseconds"),
         mapper_cpu_ms: section.count("mapper_cpu_ms", usual.mapper_cpu_ms, 10..=60_000, "milliseconds"),
-        request_timeout_ms: section.count("request_timeout_ms", usual.request_timeout_ms, 100..=300_000, "milliseconds"),
+        request_timeout_ms: section.count(
+            "request_timeout_ms",
+            usual.request_timeout_ms,
+            100..=300_000,
+            "milliseconds",
+        ),
         response_max_bytes: size(section, "response_max_bytes", usual.response_max_bytes, 256 << 20),
         calls_in_flight: small(section, "calls_in_flight", usual.calls_in_flight, 1, 1024, "calls"),
     }

@@ -51,14 +51,23 @@ pub struct Route {
 
 impl Grant {
     /// A grant of `operations` below `base_url`; `upstream` answers in the vendor's place. The error names what is wrong with the profile.
-    pub fn new(base_url: &str, operations: &[Operation], upstream: Option<Uri>, extra: Vec<Allow>) -> Result<Self, String> {
+    pub fn new(
+        base_url: &str,
+        operations: &[Operation],
+        upstream: Option<Uri>,
+        extra: Vec<Allow>,
+    ) -> Result<Self, String> {
         let base: Uri = base_url.parse().map_err(|error| format!("base-url `{base_url}`: {error}"))?;
         if base.scheme().is_none() || base.authority().is_none() {
             return Err(format!("base-url `{base_url}` is not an absolute address"));
         }
         let operation = |wanted: &Operation| {
-            let method = wanted.method.parse().map_err(|_| format!("operation `{}`: method `{}`", wanted.name, wanted.method))?;
-            let pattern = Pattern::parse(&wanted.path).ok_or_else(|| format!("operation `{}`: path `{}`", wanted.name, wanted.path))?;
+            let method = wanted
+                .method
+                .parse()
+                .map_err(|_| format!("operation `{}`: method `{}`", wanted.name, wanted.method))?;
+            let pattern = Pattern::parse(&wanted.path)
+                .ok_or_else(|| format!("operation `{}`: path `{}`", wanted.name, wanted.path))?;
             Ok((method, pattern))
         };
         let operations = operations.iter().map(operation).collect::<Result<_, String>>()?;
@@ -85,7 +94,10 @@ impl Grant {
             }
         }
         let extra = self.extra.iter().any(|allow| {
-            allow.method == *method && allow.scheme == *scheme && allow.authority == *authority && allow.pattern.matches(path)
+            allow.method == *method
+                && allow.scheme == *scheme
+                && allow.authority == *authority
+                && allow.pattern.matches(path)
         });
         extra.then(|| Route { uri: uri.clone(), credential: false })
     }
@@ -99,7 +111,12 @@ fn moved(uri: &Uri, upstream: &Uri, below: &str) -> Option<Uri> {
         path.push('?');
         path.push_str(query);
     }
-    Uri::builder().scheme(upstream.scheme()?.clone()).authority(upstream.authority()?.clone()).path_and_query(path).build().ok()
+    Uri::builder()
+        .scheme(upstream.scheme()?.clone())
+        .authority(upstream.authority()?.clone())
+        .path_and_query(path)
+        .build()
+        .ok()
 }
 
 /// https anywhere; http only to this machine.
@@ -120,7 +137,8 @@ mod tests {
     use super::*;
 
     fn grant(upstream: Option<&str>, extra: &[&str]) -> Grant {
-        let operation = Operation { name: "get".into(), method: "GET".into(), path: "/contacts/{id}".into(), scope: None };
+        let operation =
+            Operation { name: "get".into(), method: "GET".into(), path: "/contacts/{id}".into(), scope: None };
         let extra = extra.iter().map(|line| Allow::parse(line).expect("an allow line")).collect();
         let upstream = upstream.map(|uri| uri.parse().expect("an address"));
         Grant::new("https://crm.example/v2", &[operation], upstream, extra).expect("a grant")
@@ -135,7 +153,10 @@ mod tests {
     #[test]
     fn only_the_named_operations_pass() {
         let grant = grant(None, &[]);
-        assert_eq!(route(&grant, "GET", "https://crm.example/v2/contacts/1?x=y"), Some(("https://crm.example/v2/contacts/1?x=y".into(), true)));
+        assert_eq!(
+            route(&grant, "GET", "https://crm.example/v2/contacts/1?x=y"),
+            Some(("https://crm.example/v2/contacts/1?x=y".into(), true))
+        );
         for (method, uri) in [
             ("POST", "https://crm.example/v2/contacts/1"),
             ("GET", "http://crm.example/v2/contacts/1"),
@@ -168,7 +189,10 @@ mod tests {
     #[test]
     fn an_extra_request_carries_no_credential() {
         let grant = grant(None, &["GET https://geo.example/lookup/{zip}"]);
-        assert_eq!(route(&grant, "GET", "https://geo.example/lookup/1010"), Some(("https://geo.example/lookup/1010".into(), false)));
+        assert_eq!(
+            route(&grant, "GET", "https://geo.example/lookup/1010"),
+            Some(("https://geo.example/lookup/1010".into(), false))
+        );
         assert_eq!(route(&grant, "PUT", "https://geo.example/lookup/1010"), None);
     }
 }

@@ -75,7 +75,8 @@ impl Egress {
         http.set_nodelay(true);
         http.enforce_http(false);
         http.set_connect_timeout(Some(Duration::from_millis(limits.request_timeout_ms)));
-        let https = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(http);
+        let https =
+            HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(http);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(30))
@@ -90,7 +91,12 @@ impl Egress {
     }
 
     /// Sends a guest's request if its ticket allows it. `within` may shorten the host's time limit, never lengthen it.
-    pub async fn send(&self, ticket: &Ticket, request: Request<Bytes>, within: Option<Duration>) -> Result<Response<Bytes>, EgressError> {
+    pub async fn send(
+        &self,
+        ticket: &Ticket,
+        request: Request<Bytes>,
+        within: Option<Duration>,
+    ) -> Result<Response<Bytes>, EgressError> {
         let (mut parts, body) = request.into_parts();
         let Some(route) = ticket.grant.route(&parts.method, &parts.uri) else {
             let refusal = refusal(&ticket.component, &parts.method, &parts.uri);
@@ -106,7 +112,12 @@ impl Egress {
             }
         }
         // The guest's own are gone already (its hooks forbid them); what remains of them must not pass for the host's.
-        for name in [AUTHORIZATION, HeaderName::from_static("cookie"), HeaderName::from_static("proxy-authorization"), http::header::HOST] {
+        for name in [
+            AUTHORIZATION,
+            HeaderName::from_static("cookie"),
+            HeaderName::from_static("proxy-authorization"),
+            http::header::HOST,
+        ] {
             parts.headers.remove(name);
         }
         let credential = ticket.credential.as_ref().filter(|_| route.credential);
@@ -124,7 +135,12 @@ impl Egress {
         Ok(without_secrets(answer, credential.as_deref()))
     }
 
-    async fn exchange(&self, ticket: &Ticket, request: Request<Full<Bytes>>, authority: String) -> Result<Response<Bytes>, EgressError> {
+    async fn exchange(
+        &self,
+        ticket: &Ticket,
+        request: Request<Full<Bytes>>,
+        authority: String,
+    ) -> Result<Response<Bytes>, EgressError> {
         ticket.sent.fetch_add(1, Ordering::AcqRel);
         let answer = self.client.request(request).await.map_err(|error| {
             if error.is_connect() {
@@ -152,7 +168,11 @@ fn without_secrets(answer: Response<Bytes>, credential: Option<&Ready>) -> Respo
     if let Some(credential) = credential {
         let repeats = |value: &HeaderValue| credential.scrubber.scrub_bytes(value.as_bytes()).is_some();
         let headers = std::mem::take(&mut parts.headers);
-        parts.headers = headers.iter().filter(|(_, value)| !repeats(value)).map(|(name, value)| (name.clone(), value.clone())).collect();
+        parts.headers = headers
+            .iter()
+            .filter(|(_, value)| !repeats(value))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
         if let Some(scrubbed) = credential.scrubber.scrub_bytes(&body) {
             body = scrubbed.into();
         }
@@ -169,7 +189,9 @@ fn refusal(component: &str, method: &Method, uri: &Uri) -> String {
     let scheme = uri.scheme_str().unwrap_or("https");
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     let url = format!("{scheme}://{}{}", authority.rsplit('@').next().unwrap_or_default(), uri.path());
-    format!("{component} asked for {method} {url}, which it was not granted. If it should be, add to the configuration:\n\n[{component}]\nallow = [\"{method} {url}\"]\n")
+    format!(
+        "{component} asked for {method} {url}, which it was not granted. If it should be, add to the configuration:\n\n[{component}]\nallow = [\"{method} {url}\"]\n"
+    )
 }
 
 #[cfg(test)]

@@ -24,7 +24,12 @@ impl CodeCache {
     }
 
     /// The component, from the cache or compiled and put there. A cache that cannot be read or written costs time, nothing else.
-    pub(super) fn component(&self, engine: &wasmtime::Engine, digest: Digest, bytes: &[u8]) -> wasmtime::Result<Component> {
+    pub(super) fn component(
+        &self,
+        engine: &wasmtime::Engine,
+        digest: Digest,
+        bytes: &[u8],
+    ) -> wasmtime::Result<Component> {
         let path = self.path(engine, digest);
         if let Some(component) = load(engine, &path) {
             return Ok(component);

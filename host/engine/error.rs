@@ -6,7 +6,9 @@ use super::World;
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The bytes are no component, or the compiler refuses them.
-    #[error("{name} is not a WebAssembly component: {text}. A core module becomes one with `cargo component build` or wit-component")]
+    #[error(
+        "{name} is not a WebAssembly component: {text}. A core module becomes one with `cargo component build` or wit-component"
+    )]
     NotAComponent {
         /// The component's name.
         name: String,
@@ -37,7 +39,7 @@ pub enum LoadError {
     #[error(transparent)]
     Fault(#[from] super::Fault),
     /// The component refuses its settings.
-    #[error("{name} refuses its settings:\n{problems}")]
+    #[error("mapper `{name}` refuses its settings:\n{problems}")]
     Settings {
         /// The component's name.
         name: String,

@@ -58,7 +58,14 @@ impl Fault {
     }
 
     /// A fault from an error of the engine. `stderr` is what the guest wrote, `over_time` and `over_memory` what its limits saw.
-    pub(super) fn from_engine(guest: &str, call: &'static str, error: &wasmtime::Error, stderr: &[u8], over_time: bool, over_memory: bool) -> Self {
+    pub(super) fn from_engine(
+        guest: &str,
+        call: &'static str,
+        error: &wasmtime::Error,
+        stderr: &[u8],
+        over_time: bool,
+        over_memory: bool,
+    ) -> Self {
         let trap = error.downcast_ref::<Trap>();
         let kind = match trap {
             Some(Trap::Interrupt) => FaultKind::Time,
@@ -94,7 +101,9 @@ fn frames(error: &wasmtime::Error) -> Vec<String> {
     let Some(trace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
     let name = |frame: &wasmtime::FrameInfo| {
         let symbol = frame.symbols().first().and_then(|symbol| symbol.name()).map(str::to_owned);
-        symbol.or_else(|| frame.func_name().map(str::to_owned)).unwrap_or_else(|| format!("function {}", frame.func_index()))
+        symbol
+            .or_else(|| frame.func_name().map(str::to_owned))
+            .unwrap_or_else(|| format!("function {}", frame.func_index()))
     };
     trace.frames().iter().take(FRAMES).map(|frame| demangled(&name(frame))).collect()
 }

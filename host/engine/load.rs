@@ -37,7 +37,9 @@ impl World {
 
     /// The world of a component that exports `names`.
     fn of<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<Self> {
-        names.find_map(|name| [World::Source, World::Mapper, World::Sink].into_iter().find(|world| world.interface() == name))
+        names.find_map(|name| {
+            [World::Source, World::Mapper, World::Sink].into_iter().find(|world| world.interface() == name)
+        })
     }
 
     fn allows(self, import: &str) -> bool {
@@ -48,7 +50,9 @@ impl World {
     pub(super) fn import_hint(self) -> &'static str {
         match self {
             World::Mapper => "A mapper is pure: build it for wasm32-unknown-unknown, not for a WASI target",
-            World::Source | World::Sink => "It may use wasi:http/outgoing-handler, wasi:io, wasi:clocks, wasi:random and wasi:cli of WASI 0.2",
+            World::Source | World::Sink => {
+                "It may use wasi:http/outgoing-handler, wasi:io, wasi:clocks, wasi:random and wasi:cli of WASI 0.2"
+            }
         }
     }
 }
@@ -103,14 +107,18 @@ impl Engine {
             Some(cache) => cache.component(&self.wasm, digest, bytes),
             None => Component::from_binary(&self.wasm, bytes),
         };
-        let no_component = |error: wasmtime::Error| LoadError::NotAComponent { name: name.to_owned(), text: format!("{error:#}") };
+        let no_component =
+            |error: wasmtime::Error| LoadError::NotAComponent { name: name.to_owned(), text: format!("{error:#}") };
         let component = compiled.map_err(no_component)?;
         let kind = component.component_type();
         let exports: Vec<&str> = kind.exports(&self.wasm).map(|(name, _)| name).collect();
         let imports: Vec<String> = kind.imports(&self.wasm).map(|(name, _)| name.to_owned()).collect();
         let Some(world) = World::of(exports.iter().copied()) else {
             let exports = if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") };
-            return Err(LoadError::NotAComponent { name: name.to_owned(), text: format!("it exports {exports}, none of convey's interfaces") });
+            return Err(LoadError::NotAComponent {
+                name: name.to_owned(),
+                text: format!("it exports {exports}, none of convey's interfaces"),
+            });
         };
         let forbidden: Vec<&str> = imports.iter().map(String::as_str).filter(|import| !world.allows(import)).collect();
         if !forbidden.is_empty() {

@@ -28,7 +28,10 @@ impl Mapper {
         let configured = mapper.configure(&mut live).await;
         match mapper.pool.settle(live, "configure", configured)? {
             Ok(()) => Ok(mapper),
-            Err(problems) => Err(LoadError::Settings { name: mapper.loaded.name.to_string(), problems: render(&mapper.settings, &problems) }),
+            Err(problems) => Err(LoadError::Settings {
+                name: mapper.loaded.name.to_string(),
+                problems: render(&mapper.settings, &problems),
+            }),
         }
     }
 
@@ -48,13 +51,19 @@ impl Mapper {
     }
 
     /// The same with another CPU limit: short, when one change alone is tried after a time-out.
-    pub async fn translate_within(&self, changes: &[Change], cpu: std::time::Duration) -> Result<Vec<Translation>, Fault> {
+    pub async fn translate_within(
+        &self,
+        changes: &[Change],
+        cpu: std::time::Duration,
+    ) -> Result<Vec<Translation>, Fault> {
         const CALL: &str = "translate";
         let mut live = self.pool.lease(cpu).await?;
         if !live.store.data().configured {
             match self.configure(&mut live).await {
                 Ok(Ok(())) => {}
-                Ok(Err(_)) => return Err(Fault::contract(self.pool.label(), "configure", "it refuses settings it took before")),
+                Ok(Err(_)) => {
+                    return Err(Fault::contract(self.pool.label(), "configure", "it refuses settings it took before"));
+                }
                 Err(error) => return self.pool.settle(live, "configure", Err(error)),
             }
         }
@@ -85,10 +94,12 @@ impl Mapper {
 
 /// What the contract does not allow in a change's effects, if anything.
 fn broken(change: &Change, proposals: &[Proposal]) -> Option<String> {
-    let events = || proposals.iter().filter_map(|proposal| match &proposal.effect {
-        Effect::Convert(event) => Some(event),
-        Effect::Audience(_) | Effect::Command(_) => None,
-    });
+    let events = || {
+        proposals.iter().filter_map(|proposal| match &proposal.effect {
+            Effect::Convert(event) => Some(event),
+            Effect::Audience(_) | Effect::Command(_) => None,
+        })
+    };
     if let Some(event) = events().find(|event| has_wild_number(event)) {
         return Some(format!("event `{}` holds a number that is not finite", event.name));
     }
@@ -105,7 +116,10 @@ fn render(settings: &str, problems: &[Problem]) -> String {
         let indent = " ".repeat(problem.column.saturating_sub(1) as usize);
         let caret = "^".repeat(problem.length.clamp(1, 120) as usize);
         let hint = problem.hint.as_ref().map(|hint| format!("\n  help: {hint}")).unwrap_or_default();
-        format!("line {}, column {}: {}\n  {line}\n  {indent}{caret}{hint}", problem.line, problem.column, problem.message)
+        format!(
+            "line {}, column {}: {}\n  {line}\n  {indent}{caret}{hint}",
+            problem.line, problem.column, problem.message
+        )
     };
     problems.iter().map(one).collect::<Vec<_>>().join("\n")
 }

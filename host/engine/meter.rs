@@ -75,7 +75,7 @@ mod tests {
         let meter = Arc::new(Meter::default());
         meter.start(Duration::from_millis(5));
         let (send, receive) = tokio::sync::oneshot::channel();
-        let waiter = tokio::spawn(async move { receive.await });
+        let waiter = tokio::spawn(receive);
         let wait = Arc::clone(&meter);
         wait.measure(async move {
             send.send(()).expect("the waiter lives");

@@ -27,7 +27,8 @@ pub use load::{Loaded, World};
 pub use mapper::{Mapper, Translation};
 pub use sink::{Destination as SinkDestination, Outcome, Profile as SinkProfile, Shipment, Sink};
 pub use source::{
-    Encoding, Envelope, Identity, Profile as SourceProfile, Reading, Readings, Signature, SignatureAlgorithm, Silence, Source, SourceError, Subject, Work,
+    Encoding, Envelope, Identity, Profile as SourceProfile, Reading, Readings, Signature, SignatureAlgorithm, Silence,
+    Source, SourceError, Subject, Work,
 };
 
 use crate::egress::Egress;
@@ -71,9 +72,9 @@ impl Engine {
 }
 
 fn new_wasm_engine(limits: &GuestLimits) -> wasmtime::Result<wasmtime::Engine> {
-    // A source or sink built with wstd has three core instances; idle instances stay for the next call, and every mapper generation
-    // (the live one, a candidate, those still finishing a batch) has some too.
-    let instances = u32::try_from(limits.calls_in_flight * 2 + 64).unwrap_or(u32::MAX);
+    // Beside the calls in flight, every component keeps a few idle instances, and every mapper generation (the live one, a candidate, those
+    // still finishing a batch) has some. A source or sink built with wstd has three core instances.
+    let instances = u32::try_from(limits.calls_in_flight + 256).unwrap_or(u32::MAX);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances * 3)
@@ -90,6 +91,7 @@ fn new_wasm_engine(limits: &GuestLimits) -> wasmtime::Result<wasmtime::Engine> {
         .cranelift_nan_canonicalization(true)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(16))
         .memory_reservation(limits.memory_bytes as u64);
+    #[expect(clippy::disallowed_methods, reason = "this is the one engine")]
     wasmtime::Engine::new(&config)
 }
 

@@ -15,6 +15,9 @@ use crate::egress::{Egress, Ticket};
 /// How many calls an instance serves before a fresh one takes its place: what a guest leaks is bounded.
 const CALLS: u32 = 1_000;
 
+/// How many idle instances of one component are kept for the next calls.
+const IDLE: usize = 8;
+
 /// The instances of one component whose exports are `B`.
 pub(super) struct Pool<B> {
     label: String,
@@ -44,7 +47,12 @@ pub(super) enum Kind {
 }
 
 impl<B> Pool<B> {
-    pub(super) fn new(engine: &Engine, loaded: &Loaded, kind: Kind, bind: fn(&mut Store<State>, &Instance) -> wasmtime::Result<B>) -> Result<Self, LoadError> {
+    pub(super) fn new(
+        engine: &Engine,
+        loaded: &Loaded,
+        kind: Kind,
+        bind: fn(&mut Store<State>, &Instance) -> wasmtime::Result<B>,
+    ) -> Result<Self, LoadError> {
         let mut linker = Linker::new(&engine.wasm);
         let linked = match kind {
             Kind::Pure => Ok(()),
@@ -52,7 +60,8 @@ impl<B> Pool<B> {
                 .and_then(|()| wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)),
         };
         let pre = linked.and_then(|()| linker.instantiate_pre(&loaded.component));
-        let pre = pre.map_err(|error| LoadError::NotAComponent { name: loaded.name.to_string(), text: format!("{error:#}") })?;
+        let pre = pre
+            .map_err(|error| LoadError::NotAComponent { name: loaded.name.to_string(), text: format!("{error:#}") })?;
         Ok(Self {
             label: loaded.label(),
             wasm: engine.wasm.clone(),
@@ -119,7 +128,12 @@ impl<B> Pool<B> {
     }
 
     /// Ends a call: the instance goes back, or is dropped with its Store and the error becomes a Fault.
-    pub(super) fn settle<R>(&self, mut live: Live<B>, call: &'static str, outcome: wasmtime::Result<R>) -> Result<R, Fault> {
+    pub(super) fn settle<R>(
+        &self,
+        mut live: Live<B>,
+        call: &'static str,
+        outcome: wasmtime::Result<R>,
+    ) -> Result<R, Fault> {
         live.store.data_mut().hooks.ticket = None;
         let answer = outcome.map_err(|error| self.fault(call, &error, &live.store))?;
         let written = live.store.data().stderr().len();
@@ -128,8 +142,9 @@ impl<B> Pool<B> {
         }
         live.served += 1;
         // What was written stays in the Store: a fresh one starts empty.
-        if live.served < CALLS && written == 0 {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(live);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if live.served < CALLS && written == 0 && idle.len() < IDLE {
+            idle.push(live);
         }
         Ok(answer)
     }

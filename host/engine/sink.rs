@@ -32,26 +32,49 @@ impl Sink {
 
     /// What the operator is asked to grant. Asks the network nothing.
     pub async fn describe(&self) -> Result<Profile, Fault> {
-        self.pool.call("describe", None, async |store, guest| guest.convey_pipeline_conversions_sink().call_describe(store).await).await
+        self.pool
+            .call("describe", None, async |store, guest| {
+                guest.convey_pipeline_conversions_sink().call_describe(store).await
+            })
+            .await
     }
 
     /// Whether it takes a destination's settings; `Err` is its objection.
     pub async fn configure(&self, settings: &str) -> Result<Result<(), String>, Fault> {
-        self.pool.call("configure", None, async |store, guest| guest.convey_pipeline_conversions_sink().call_configure(store, settings).await).await
+        self.pool
+            .call("configure", None, async |store, guest| {
+                guest.convey_pipeline_conversions_sink().call_configure(store, settings).await
+            })
+            .await
     }
 
     /// The platform's wire form, one JSON text an event, without a request.
     pub async fn encode(&self, destination: &Destination, events: &[ConversionEvent]) -> Result<Vec<String>, Fault> {
         const CALL: &str = "encode";
-        let texts = self.pool.call(CALL, None, async |store, guest| guest.convey_pipeline_conversions_sink().call_encode(store, destination, events).await).await?;
+        let texts = self
+            .pool
+            .call(CALL, None, async |store, guest| {
+                guest.convey_pipeline_conversions_sink().call_encode(store, destination, events).await
+            })
+            .await?;
         self.same_length(CALL, events.len(), texts.len())?;
         Ok(texts)
     }
 
     /// Sends events, on `ticket`. One outcome each.
-    pub async fn deliver(&self, ticket: Arc<Ticket>, destination: &Destination, events: &[ConversionEvent]) -> Result<Shipment, Fault> {
+    pub async fn deliver(
+        &self,
+        ticket: Arc<Ticket>,
+        destination: &Destination,
+        events: &[ConversionEvent],
+    ) -> Result<Shipment, Fault> {
         const CALL: &str = "deliver";
-        let shipment = self.pool.call(CALL, Some(ticket), async |store, guest| guest.convey_pipeline_conversions_sink().call_deliver(store, destination, events).await).await?;
+        let shipment = self
+            .pool
+            .call(CALL, Some(ticket), async |store, guest| {
+                guest.convey_pipeline_conversions_sink().call_deliver(store, destination, events).await
+            })
+            .await?;
         self.same_length(CALL, events.len(), shipment.outcomes.len())?;
         Ok(shipment)
     }

@@ -27,8 +27,14 @@ pub(super) fn smuggled(change: &Change, proposals: &[Proposal]) -> Option<String
 }
 
 fn event_place(personal: &Personal, event: &ConversionEvent) -> Option<&'static str> {
-    let texts = [("the event's id", Some(&event.id)), ("the event's name", Some(&event.name)), ("source-url", event.source_url.as_ref()), ("currency", event.currency.as_ref())];
-    let plain = texts.into_iter().find(|(_, text)| text.is_some_and(|text| personal.is_in(text))).map(|(place, _)| place);
+    let texts = [
+        ("the event's id", Some(&event.id)),
+        ("the event's name", Some(&event.name)),
+        ("source-url", event.source_url.as_ref()),
+        ("currency", event.currency.as_ref()),
+    ];
+    let plain =
+        texts.into_iter().find(|(_, text)| text.is_some_and(|text| personal.is_in(text))).map(|(place, _)| place);
     let custom = || {
         let holds = |(key, value): &(String, CustomValue)| {
             personal.is_in(key)
@@ -46,7 +52,13 @@ fn event_place(personal: &Personal, event: &ConversionEvent) -> Option<&'static 
 }
 
 fn user_place(personal: &Personal, user: &UserData) -> Option<&'static str> {
-    let texts = [("client-ip", &user.client_ip), ("user-agent", &user.user_agent), ("fbc", &user.fbc), ("fbp", &user.fbp), ("lead-id", &user.lead_id)];
+    let texts = [
+        ("client-ip", &user.client_ip),
+        ("user-agent", &user.user_agent),
+        ("fbc", &user.fbc),
+        ("fbp", &user.fbp),
+        ("lead-id", &user.lead_id),
+    ];
     texts.into_iter().find(|(_, text)| text.as_ref().is_some_and(|text| personal.is_in(text))).map(|(place, _)| place)
 }
 
@@ -75,7 +87,8 @@ impl Personal {
                 return true;
             }
         }
-        let is_number = text.len() >= PHONE_DIGITS && text.len() <= 40 && !text.bytes().any(|byte| byte.is_ascii_alphabetic());
+        let is_number =
+            text.len() >= PHONE_DIGITS && text.len() <= 40 && !text.bytes().any(|byte| byte.is_ascii_alphabetic());
         is_number && self.is_phone(&digits(text))
     }
 
@@ -85,7 +98,8 @@ impl Personal {
 
     fn is_phone(&self, number: &str) -> bool {
         // With and without the country code: the shorter ends the longer.
-        number.len() >= PHONE_DIGITS && self.phones.iter().any(|phone| phone.ends_with(number) || number.ends_with(phone.as_str()))
+        number.len() >= PHONE_DIGITS
+            && self.phones.iter().any(|phone| phone.ends_with(number) || number.ends_with(phone.as_str()))
     }
 }
 
@@ -100,10 +114,18 @@ mod tests {
     #[test]
     fn what_counts_as_smuggled() {
         let personal = Personal { emails: vec!["jo@example.com".into()], phones: vec!["16505551212".into()] };
-        for text in ["jo@example.com", " JO@Example.com ", "mailto:jo@example.com?x", "+1 (650) 555-1212", "6505551212", "0016505551212"] {
+        for text in [
+            "jo@example.com",
+            " JO@Example.com ",
+            "mailto:jo@example.com?x",
+            "+1 (650) 555-1212",
+            "6505551212",
+            "0016505551212",
+        ] {
             assert!(personal.is_in(text), "{text}");
         }
-        for text in ["", "Lead", "https://example.com/?id=16505551299", "fb.1.1554763741205.AbC", "2026-11-22", "1212"] {
+        for text in ["", "Lead", "https://example.com/?id=16505551299", "fb.1.1554763741205.AbC", "2026-11-22", "1212"]
+        {
             assert!(!personal.is_in(text), "{text}");
         }
         assert!(personal.is_number(6_505_551_212.0));

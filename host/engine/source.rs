@@ -10,7 +10,8 @@ use crate::contract::{Change, Delivery};
 use crate::egress::Ticket;
 
 pub use words::{
-    Encoding, Envelope, Identity, Profile, Reading, Readings, Signature, SignatureAlgorithm, Silence, SourceError, Subject, Work,
+    Encoding, Envelope, Identity, Profile, Reading, Readings, Signature, SignatureAlgorithm, Silence, SourceError,
+    Subject, Work,
 };
 
 /// A CRM's component.
@@ -23,7 +24,8 @@ impl Source {
     /// A source from a loaded component.
     pub fn new(engine: &Engine, loaded: Loaded) -> Result<Self, LoadError> {
         let loaded = loaded.expect(World::Source)?;
-        let pool = Pool::new(engine, &loaded, Kind::Connected, |store, instance| SourceComponent::new(store, instance))?;
+        let pool =
+            Pool::new(engine, &loaded, Kind::Connected, |store, instance| SourceComponent::new(store, instance))?;
         Ok(Self { loaded, pool })
     }
 
@@ -34,26 +36,49 @@ impl Source {
 
     /// What the operator is asked to grant. Asks the network nothing.
     pub async fn describe(&self) -> Result<Profile, Fault> {
-        self.pool.call("describe", None, async |store, guest| guest.convey_pipeline_contact_source().call_describe(store).await).await
+        self.pool
+            .call("describe", None, async |store, guest| {
+                guest.convey_pipeline_contact_source().call_describe(store).await
+            })
+            .await
     }
 
     /// Whether it takes a connection's settings; `Err` is its objection.
     pub async fn configure(&self, settings: &str) -> Result<Result<(), String>, Fault> {
-        self.pool.call("configure", None, async |store, guest| guest.convey_pipeline_contact_source().call_configure(store, settings).await).await
+        self.pool
+            .call("configure", None, async |store, guest| {
+                guest.convey_pipeline_contact_source().call_configure(store, settings).await
+            })
+            .await
     }
 
     /// Whose deliveries these are, one answer each.
     pub async fn identify(&self, deliveries: &[Delivery]) -> Result<Vec<Result<Identity, String>>, Fault> {
         const CALL: &str = "identify";
-        let answers = self.pool.call(CALL, None, async |store, guest| guest.convey_pipeline_contact_source().call_identify(store, deliveries).await).await?;
+        let answers = self
+            .pool
+            .call(CALL, None, async |store, guest| {
+                guest.convey_pipeline_contact_source().call_identify(store, deliveries).await
+            })
+            .await?;
         self.same_length(CALL, deliveries.len(), answers.len())?;
         Ok(answers)
     }
 
     /// Bodies as changes, without a request.
-    pub async fn interpret(&self, subject: &Subject, trigger: Option<&str>, bodies: &[Vec<u8>]) -> Result<Vec<Result<Vec<Change>, String>>, Fault> {
+    pub async fn interpret(
+        &self,
+        subject: &Subject,
+        trigger: Option<&str>,
+        bodies: &[Vec<u8>],
+    ) -> Result<Vec<Result<Vec<Change>, String>>, Fault> {
         const CALL: &str = "interpret";
-        let answers = self.pool.call(CALL, None, async |store, guest| guest.convey_pipeline_contact_source().call_interpret(store, subject, trigger, bodies).await).await?;
+        let answers = self
+            .pool
+            .call(CALL, None, async |store, guest| {
+                guest.convey_pipeline_contact_source().call_interpret(store, subject, trigger, bodies).await
+            })
+            .await?;
         self.same_length(CALL, bodies.len(), answers.len())?;
         Ok(answers)
     }
@@ -61,7 +86,12 @@ impl Source {
     /// Deliveries as changes, with the requests that takes, on `ticket`. One answer each, inside too.
     pub async fn read(&self, ticket: Arc<Ticket>, subject: &Subject, work: &[Work]) -> Result<Readings, Fault> {
         const CALL: &str = "read";
-        let readings = self.pool.call(CALL, Some(ticket), async |store, guest| guest.convey_pipeline_contact_source().call_read(store, subject, work).await).await?;
+        let readings = self
+            .pool
+            .call(CALL, Some(ticket), async |store, guest| {
+                guest.convey_pipeline_contact_source().call_read(store, subject, work).await
+            })
+            .await?;
         self.same_length(CALL, work.len(), readings.items.len())?;
         for (work, reading) in work.iter().zip(&readings.items) {
             if let Ok(reading) = reading {

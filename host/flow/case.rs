@@ -59,7 +59,8 @@ impl Case {
     fn file(path: &Path) -> Result<Self, CaseError> {
         let shown = || path.display().to_string();
         let text = std::fs::read(path).map_err(|source| CaseError::Unreadable { path: shown(), source })?;
-        let mut case: Self = serde_json::from_slice(&text).map_err(|source| CaseError::NotACase { path: shown(), source })?;
+        let mut case: Self =
+            serde_json::from_slice(&text).map_err(|source| CaseError::NotACase { path: shown(), source })?;
         if case.name.is_empty() {
             case.name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         }

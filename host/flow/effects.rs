@@ -21,13 +21,15 @@ fn effect(proposal: &Proposal) -> Value {
                 Membership::Join => "join",
                 Membership::Leave => "leave",
             };
-            let audience = json!({"audience": change.audience, "membership": membership, "user_data": user(&change.user_data)});
+            let audience =
+                json!({"audience": change.audience, "membership": membership, "user_data": user(&change.user_data)});
             object.insert("audience".to_owned(), audience)
         }
         Effect::Command(command) => object.insert("command".to_owned(), json!(command)),
     };
     if !proposal.omitted.is_empty() {
-        let omitted = proposal.omitted.iter().map(|omission| json!({"field": omission.field, "reason": omission.reason}));
+        let omitted =
+            proposal.omitted.iter().map(|omission| json!({"field": omission.field, "reason": omission.reason}));
         object.insert("omitted".to_owned(), omitted.collect());
     }
     Value::Object(object)
@@ -44,7 +46,8 @@ fn convert(event: &ConversionEvent) -> Value {
     put(&mut object, "value", event.value.as_ref());
     put(&mut object, "currency", event.currency.as_ref());
     if !event.custom_data.is_empty() {
-        let custom: Map<String, Value> = event.custom_data.iter().map(|(key, value)| (key.clone(), custom(value))).collect();
+        let custom: Map<String, Value> =
+            event.custom_data.iter().map(|(key, value)| (key.clone(), custom(value))).collect();
         object.insert("custom_data".to_owned(), Value::Object(custom));
     }
     if event.limited_data_use {

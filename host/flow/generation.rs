@@ -74,7 +74,8 @@ impl Flow {
         let (digest, settings) = names(&candidate);
         let history = self.history(mapper).await?;
         let configured = history.iter().find(|generation| generation.written.origin == "config");
-        let same = configured.is_some_and(|old| old.written.mapper_digest == digest && old.written.settings_hash == settings);
+        let same =
+            configured.is_some_and(|old| old.written.mapper_digest == digest && old.written.settings_hash == settings);
         if let (true, Some(latest)) = (same, history.first()) {
             let component = self.component(&latest.written.mapper_digest).await?;
             let loaded = self.load(candidate.name, component).await?;
@@ -90,9 +91,11 @@ impl Flow {
     pub async fn prepare(&self, mapper: &str, candidate: Candidate, cases: &[Case]) -> Result<Prepared, SwapError> {
         let live = self.generation(mapper).ok_or_else(|| SwapError::Unknown(mapper.to_owned()))?;
         let stored = self.store.recent_changes(DRY_RUN).await?;
-        let stored: Vec<Change> = stored.iter().filter_map(|stored| serde_json::from_slice(&stored.bytes).ok()).collect();
+        let stored: Vec<Change> =
+            stored.iter().filter_map(|stored| serde_json::from_slice(&stored.bytes).ok()).collect();
         let plan = self.plan();
-        let connection: Option<&Arc<Connection>> = plan.connections.values().find(|connection| connection.mapper == mapper);
+        let connection: Option<&Arc<Connection>> =
+            plan.connections.values().find(|connection| connection.mapper == mapper);
         let subject = connection.map(|connection| connection.subject(None));
         let source = connection.zip(subject.as_ref()).map(|(connection, subject)| (&*connection.source, subject));
         Ok(prepare::prepare(self.engine(), candidate, source, cases, stored, Some(&live.mapper)).await?)
@@ -123,7 +126,9 @@ impl Flow {
     pub async fn roll_back(&self, mapper: &str, reason: Reason) -> Result<Arc<Generation>, SwapError> {
         let history = self.history(mapper).await?;
         let live = history.first().ok_or_else(|| SwapError::Unknown(mapper.to_owned()))?;
-        let content = |generation: &crate::store::Generation| (generation.written.mapper_digest.clone(), generation.written.settings_hash.clone());
+        let content = |generation: &crate::store::Generation| {
+            (generation.written.mapper_digest.clone(), generation.written.settings_hash.clone())
+        };
         let earlier = history.iter().find(|earlier| content(earlier) != content(live));
         let earlier = earlier.ok_or_else(|| SwapError::First(mapper.to_owned()))?;
         let component = self.component(&earlier.written.mapper_digest).await?;

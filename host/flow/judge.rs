@@ -40,7 +40,9 @@ pub fn judge_event(outcome: &Outcome, resend: bool, given: Circumstances) -> (Ve
         Outcome::Unavailable(reason) => (retry(None, reason), None),
         Outcome::Unauthorized(reason) | Outcome::Blocked(reason) => (retry(None, reason), Some(reason.clone())),
         Outcome::Unknown(_) if !resend => (Verdict::Ambiguous { resend_at: None }, None),
-        Outcome::Unknown(_) => (Verdict::Ambiguous { resend_at: Some(given.now + backoff(given.tries, given.jitter, None)) }, None),
+        Outcome::Unknown(_) => {
+            (Verdict::Ambiguous { resend_at: Some(given.now + backoff(given.tries, given.jitter, None)) }, None)
+        }
     }
 }
 
@@ -55,7 +57,9 @@ pub fn judge_delivery(error: &SourceError, given: Circumstances) -> Told {
     match error {
         SourceError::Unauthorized(text) => retry(Some(PERSON_MS), format!("the CRM refuses the token: {text}")),
         SourceError::Forbidden(text) => retry(Some(PERSON_MS), format!("the token may not: {text}")),
-        SourceError::Throttled(wished) => retry(Some(wished.unwrap_or(1_000).into()), "throttled by the CRM".to_owned()),
+        SourceError::Throttled(wished) => {
+            retry(Some(wished.unwrap_or(1_000).into()), "throttled by the CRM".to_owned())
+        }
         SourceError::Unavailable(text) => retry(None, format!("the CRM does not answer: {text}")),
         SourceError::NotFound(text) => Told::Dead { reason: format!("not found: {text}") },
         SourceError::Invalid(text) => Told::Dead { reason: text.clone() },

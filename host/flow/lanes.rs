@@ -87,7 +87,9 @@ impl Flow {
     /// How many lanes a name may have: a connection one, because its memory has one writer; a destination its requests in flight.
     fn width(&self, step: Step, name: &str) -> usize {
         match step {
-            Step::Read | Step::Translate => usize::from(self.plan().connections.contains_key(name) && !self.is_paused(name)),
+            Step::Read | Step::Translate => {
+                usize::from(self.plan().connections.contains_key(name) && !self.is_paused(name))
+            }
             Step::Ship => self.plan().destinations.get(name).map_or(0, |destination| destination.in_flight),
         }
     }

@@ -130,6 +130,9 @@ impl Flow {
 
     /// Whether a connection rests. `pause --all` rests the destinations: reading and translating go on, nothing is sent.
     fn is_paused(&self, connection: &str) -> bool {
-        self.pauses.load().iter().any(|pause| matches!(&pause.scope, PauseScope::Connection(name) if name == connection))
+        self.pauses
+            .load()
+            .iter()
+            .any(|pause| matches!(&pause.scope, PauseScope::Connection(name) if name == connection))
     }
 }

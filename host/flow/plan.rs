@@ -25,7 +25,12 @@ pub struct Right {
 impl Right {
     /// A ticket for one call, in the name of whom `credential` belongs to.
     pub fn ticket(&self, credential: &SecretRef) -> Arc<Ticket> {
-        Arc::new(Ticket::new(self.component.clone(), self.grant.clone(), Some(credential.clone()), self.headers.clone()))
+        Arc::new(Ticket::new(
+            self.component.clone(),
+            self.grant.clone(),
+            Some(credential.clone()),
+            self.headers.clone(),
+        ))
     }
 }
 
@@ -83,7 +88,8 @@ const MARGIN_MS: Millis = 60 * 60 * 1_000;
 impl Destination {
     /// After this the platform refuses the event.
     pub fn deadline(&self, event: &ConversionEvent) -> Millis {
-        let of_source = |wanted: ActionSource| self.profile.max_age_by_source.iter().find(|(source, _)| *source == wanted);
+        let of_source =
+            |wanted: ActionSource| self.profile.max_age_by_source.iter().find(|(source, _)| *source == wanted);
         let max_age = of_source(event.action_source).map_or(self.profile.max_age_ms, |(_, age)| *age);
         event.occurred_at.saturating_add(max_age).saturating_sub(MARGIN_MS.min(max_age / 10))
     }

@@ -58,7 +58,9 @@ pub enum PrepareError {
         fault: Fault,
     },
     /// The same change gave two answers.
-    #[error("it is not pure: a {kind} ({from}) gave two different answers in two orders or two instances. A mapper keeps nothing between calls")]
+    #[error(
+        "it is not pure: a {kind} ({from}) gave two different answers in two orders or two instances. A mapper keeps nothing between calls"
+    )]
     Impure {
         /// The change's kind.
         kind: &'static str,

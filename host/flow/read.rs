@@ -56,7 +56,11 @@ impl Flow {
     }
 
     /// Whose deliveries these are, and what is remembered of each contact. What cannot be identified is settled at once.
-    async fn group(&self, connection: &Connection, claimed: Vec<StoredDelivery>) -> Result<(Vec<ReadGroup>, Vec<Group>), StoreError> {
+    async fn group(
+        &self,
+        connection: &Connection,
+        claimed: Vec<StoredDelivery>,
+    ) -> Result<(Vec<ReadGroup>, Vec<Group>), StoreError> {
         let deliveries: Vec<Delivery> = claimed.iter().map(as_word).collect();
         let identities = self.identify(connection, &deliveries).await;
         let mut settled = Vec::new();
@@ -71,7 +75,12 @@ impl Flow {
                 Ok(Identity { contact, kind, .. }) => {
                     let place = contact.as_ref().and_then(|contact| places.get(contact).copied());
                     let place = place.unwrap_or_else(|| {
-                        groups.push(Group { contact: contact.clone(), remembered: None, kinds: Vec::new(), deliveries: Vec::new() });
+                        groups.push(Group {
+                            contact: contact.clone(),
+                            remembered: None,
+                            kinds: Vec::new(),
+                            deliveries: Vec::new(),
+                        });
                         if let Some(contact) = contact {
                             places.insert(contact, groups.len() - 1);
                         }
@@ -109,7 +118,13 @@ impl Flow {
     }
 
     /// Reads groups in one call; a Fault is narrowed down to the contacts that cause it.
-    async fn read_groups(&self, connection: &Connection, groups: Vec<Group>, catalogue: &mut Option<Vec<u8>>, settled: &mut Vec<ReadGroup>) {
+    async fn read_groups(
+        &self,
+        connection: &Connection,
+        groups: Vec<Group>,
+        catalogue: &mut Option<Vec<u8>>,
+        settled: &mut Vec<ReadGroup>,
+    ) {
         let work: Vec<Work> = groups.iter().map(Group::as_word).collect();
         let ticket = connection.right.ticket(&connection.credential);
         let subject = connection.subject(catalogue.clone());
@@ -159,7 +174,8 @@ impl Group {
         let expected = self.remembered.map(|remembered| remembered.version);
         let answers = reading.answers.into_iter().map(told);
         let deliveries = self.deliveries.into_iter().zip(self.kinds).zip(answers);
-        let deliveries = deliveries.map(|((delivery, kind), answer)| ReadDelivery { id: delivery.id, kind, answer }).collect();
+        let deliveries =
+            deliveries.map(|((delivery, kind), answer)| ReadDelivery { id: delivery.id, kind, answer }).collect();
         ReadGroup { contact: self.contact, expected, memory: reading.memory, deliveries }
     }
 
@@ -177,14 +193,21 @@ impl Group {
 
     fn told(self, answer: impl Fn(&StoredDelivery) -> Told) -> ReadGroup {
         let deliveries = self.deliveries.into_iter().zip(self.kinds);
-        let deliveries = deliveries.map(|(delivery, kind)| ReadDelivery { answer: answer(&delivery), id: delivery.id, kind }).collect();
+        let deliveries = deliveries
+            .map(|(delivery, kind)| ReadDelivery { answer: answer(&delivery), id: delivery.id, kind })
+            .collect();
         let expected = self.remembered.map(|remembered| remembered.version);
         ReadGroup { contact: self.contact, expected, memory: None, deliveries }
     }
 }
 
 fn alone(delivery: StoredDelivery, kind: String, answer: Told) -> ReadGroup {
-    ReadGroup { contact: None, expected: None, memory: None, deliveries: vec![ReadDelivery { id: delivery.id, kind, answer }] }
+    ReadGroup {
+        contact: None,
+        expected: None,
+        memory: None,
+        deliveries: vec![ReadDelivery { id: delivery.id, kind, answer }],
+    }
 }
 
 /// A change as it is kept: exactly what the mapper will be given. Connection and the times of the host are the host's word.

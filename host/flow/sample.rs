@@ -1,16 +1,37 @@
 //! A few invented changes that every mapper is tried on before it goes live: common, sparse, and odd.
 
-use crate::contract::types::{Attribution, Consent, CustomField, Note, Opportunity, ReportedConversion, Stage, TagDelta, Task};
+use crate::contract::types::{
+    Attribution, Consent, CustomField, Note, Opportunity, ReportedConversion, Stage, TagDelta, Task,
+};
 use crate::contract::{Change, Contact, FieldValue, Trigger};
 
 /// One change of most kinds, over contacts from full to empty.
 pub(super) fn changes() -> Vec<Change> {
-    let stage = Stage { pipeline_id: "p1".into(), pipeline: Some("Sales".into()), id: "s2".into(), name: Some("Qualified".into()), position: Some(1) };
-    let won = Opportunity { id: "o1".into(), name: Some("Roof".into()), stage: Some(stage), earlier: Vec::new(), status: Some("won".into()), value: Some(1_250.5) };
-    let task = Task { id: "t1".into(), title: "Call back".into(), body: None, due_at: None, completed: true, assignee: None };
+    let stage = Stage {
+        pipeline_id: "p1".into(),
+        pipeline: Some("Sales".into()),
+        id: "s2".into(),
+        name: Some("Qualified".into()),
+        position: Some(1),
+    };
+    let won = Opportunity {
+        id: "o1".into(),
+        name: Some("Roof".into()),
+        stage: Some(stage),
+        earlier: Vec::new(),
+        status: Some("won".into()),
+        value: Some(1_250.5),
+    };
+    let task =
+        Task { id: "t1".into(), title: "Call back".into(), body: None, due_at: None, completed: true, assignee: None };
     let note = Note { id: "n1".into(), body: "Asked for a quote".into(), created_at: None };
     let tags = TagDelta { added: vec!["vip".into()], removed: vec!["cold".into()] };
-    let reported = ReportedConversion { event_type: "Purchase".into(), value: Some(9.99), currency: Some("EUR".into()), external_id: Some("x1".into()) };
+    let reported = ReportedConversion {
+        event_type: "Purchase".into(),
+        value: Some(9.99),
+        currency: Some("EUR".into()),
+        external_id: Some("x1".into()),
+    };
     let triggers = [
         Trigger::ContactCreated,
         Trigger::ContactUpdated(vec!["email".into()]),
@@ -23,7 +44,8 @@ pub(super) fn changes() -> Vec<Change> {
         Trigger::ContactDeleted,
     ];
     let contacts = [full(), sparse(), odd()];
-    let combined = triggers.iter().flat_map(|trigger| contacts.iter().map(move |contact| (trigger.clone(), contact.clone())));
+    let combined =
+        triggers.iter().flat_map(|trigger| contacts.iter().map(move |contact| (trigger.clone(), contact.clone())));
     combined.enumerate().map(|(index, (trigger, contact))| change(index, trigger, contact)).collect()
 }
 
@@ -99,7 +121,11 @@ fn full() -> Contact {
         postal_code: Some("63101-1234".into()),
         country: Some("US".into()),
         tags: vec!["vip".into()],
-        custom_fields: vec![CustomField { key: "budget".into(), name: Some("Budget".into()), value: FieldValue::Number(5_000.0) }],
+        custom_fields: vec![CustomField {
+            key: "budget".into(),
+            name: Some("Budget".into()),
+            value: FieldValue::Number(5_000.0),
+        }],
         first_touch: Some(touch.clone()),
         last_touch: Some(touch),
         created_at: Some(1_794_990_000_000),

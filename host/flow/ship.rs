@@ -1,7 +1,6 @@
 //! Step three: events leave, nearest deadline first. The attempt is durable before the request is sent; the platform's word on each event
 //! becomes its verdict.
 
-
 use super::Flow;
 use super::judge::{Circumstances, judge_event};
 use super::plan::Destination;
@@ -16,7 +15,9 @@ impl Flow {
         let Some(destination) = self.plan().destinations.get(name).cloned() else { return Ok(0) };
         let digest = destination.sink.loaded().digest.to_string();
         let limit = destination.profile.max_events.clamp(1, 1_000) as usize;
-        let Some(Claim { attempt, events }) = self.store.claim_events(name, self.clock.now_ms(), limit, &digest).await? else {
+        let Some(Claim { attempt, events }) =
+            self.store.claim_events(name, self.clock.now_ms(), limit, &digest).await?
+        else {
             return Ok(0);
         };
         let count = events.len();
@@ -40,7 +41,8 @@ impl Flow {
             outcome = attempt_word(&outcomes);
             let now = self.clock.now_ms();
             for (event, said) in rows.iter().zip(&outcomes) {
-                let given = Circumstances { now, tries: event.tries + 1, jitter: fastrand::f64(), deadline: event.deadline };
+                let given =
+                    Circumstances { now, tries: event.tries + 1, jitter: fastrand::f64(), deadline: event.deadline };
                 let (verdict, reason) = judge_event(said, destination.resend, given);
                 items.push((event.row, verdict));
                 pause = pause.or(reason);
@@ -65,8 +67,10 @@ impl Flow {
         if earliest > now {
             return Err(Verdict::Retry { at: earliest, reason: "its time has not come".to_owned() });
         }
-        serde_json::from_slice(&event.bytes)
-            .map_err(|error| Verdict::Dead { reason: format!("the stored event cannot be read: {error}"), expired: false })
+        serde_json::from_slice(&event.bytes).map_err(|error| Verdict::Dead {
+            reason: format!("the stored event cannot be read: {error}"),
+            expired: false,
+        })
     }
 
     /// One outcome an event. A sink that breaks before anything left is narrowed down by halving; after that nobody knows what arrived.

@@ -43,7 +43,10 @@ impl Flow {
         }
         let answers = translate_each(&generation.mapper, &changes).await;
         let answered = rows.into_iter().zip(changes).zip(answers);
-        items.extend(answered.map(|((row, change), answer)| TranslatedChange { row, answer: settled(&connection, &change, answer) }));
+        items.extend(
+            answered
+                .map(|((row, change), answer)| TranslatedChange { row, answer: settled(&connection, &change, answer) }),
+        );
         let settlement = TranslationSettlement { generation: generation.id, now: self.clock.now_ms(), items };
         self.store.settle_translated(settlement).await?;
         self.wake.ship.notify_one();
@@ -77,7 +80,9 @@ pub async fn translate_each(mapper: &Mapper, changes: &[Change]) -> Vec<Result<T
 fn settled(connection: &Connection, change: &Change, answer: Result<Translation, Fault>) -> Translated {
     match answer {
         Ok(Ok(proposals)) => events(connection, &proposals),
-        Ok(Err(skip)) => Translated::Skip { code: skip_code(skip.code).to_owned(), rule: skip.rule, reason: skip.reason },
+        Ok(Err(skip)) => {
+            Translated::Skip { code: skip_code(skip.code).to_owned(), rule: skip.rule, reason: skip.reason }
+        }
         Err(fault) => {
             tracing::warn!(connection = %connection.name, kind = kind(&change.trigger), fault = %fault, "one change breaks the mapper");
             Translated::Dead { reason: fault.line() }
@@ -88,7 +93,11 @@ fn settled(connection: &Connection, change: &Change, answer: Result<Translation,
 /// Every event once for every destination of the connection.
 fn events(connection: &Connection, proposals: &[Proposal]) -> Translated {
     if proposals.is_empty() {
-        return Translated::Skip { code: "no-rule".to_owned(), rule: None, reason: "the mapper proposes nothing".to_owned() };
+        return Translated::Skip {
+            code: "no-rule".to_owned(),
+            rule: None,
+            reason: "the mapper proposes nothing".to_owned(),
+        };
     }
     let mut events = Vec::with_capacity(proposals.len() * connection.destinations.len());
     for proposal in proposals {

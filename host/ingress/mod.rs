@@ -170,7 +170,8 @@ async fn ready(State(ingress): State<Arc<Ingress>>) -> Response {
     if ingress.is_open() {
         return "ready\n".into_response();
     }
-    (StatusCode::SERVICE_UNAVAILABLE, "not ready: the store cannot be written, or too much is waiting\n").into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, "not ready: the store cannot be written, or too much is waiting\n")
+        .into_response()
 }
 
 /// ISO 8601 text or a number of milliseconds.

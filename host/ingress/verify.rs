@@ -37,14 +37,25 @@ impl Verifier {
 
     fn new(signature: &Signature, key: Option<&str>) -> Result<Self, String> {
         let header = &signature.header;
-        let pem = key.or(signature.public_key.as_deref()).ok_or_else(|| format!("no public key is known for {header}: set `webhook_public_key`"))?;
-        let (label, der) = pem::decode_vec(pem.trim().as_bytes()).map_err(|error| format!("the public key for {header} is not PEM: {error}"))?;
-        let info = SubjectPublicKeyInfoRef::from_der(&der).map_err(|error| format!("the public key for {header} ({label}) is not SPKI: {error}"))?;
+        let pem = key
+            .or(signature.public_key.as_deref())
+            .ok_or_else(|| format!("no public key is known for {header}: set `webhook_public_key`"))?;
+        let (label, der) = pem::decode_vec(pem.trim().as_bytes())
+            .map_err(|error| format!("the public key for {header} is not PEM: {error}"))?;
+        let info = SubjectPublicKeyInfoRef::from_der(&der)
+            .map_err(|error| format!("the public key for {header} ({label}) is not SPKI: {error}"))?;
         let bytes = info.subject_public_key.raw_bytes().to_vec();
         let key = match signature.algorithm {
-            SignatureAlgorithm::Ed25519 => UnparsedPublicKey::new(&ED25519 as &dyn ring::signature::VerificationAlgorithm, bytes),
-            SignatureAlgorithm::RsaPkcs1Sha256 => UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256 as &dyn ring::signature::VerificationAlgorithm, bytes),
-            SignatureAlgorithm::HmacSha256 => return Err(format!("{header} is signed with a shared secret, which this version does not verify")),
+            SignatureAlgorithm::Ed25519 => {
+                UnparsedPublicKey::new(&ED25519 as &dyn ring::signature::VerificationAlgorithm, bytes)
+            }
+            SignatureAlgorithm::RsaPkcs1Sha256 => UnparsedPublicKey::new(
+                &RSA_PKCS1_2048_8192_SHA256 as &dyn ring::signature::VerificationAlgorithm,
+                bytes,
+            ),
+            SignatureAlgorithm::HmacSha256 => {
+                return Err(format!("{header} is signed with a shared secret, which this version does not verify"));
+            }
         };
         Ok(Self { header: header.to_ascii_lowercase(), encoding: signature.encoding, key })
     }
@@ -74,7 +85,7 @@ pub fn judge(verifiers: &[Verifier], headers: &HeaderMap, body: &[u8]) -> Judgem
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.is_ascii() || text.len() % 2 != 0 {
+    if !text.is_ascii() || !text.len().is_multiple_of(2) {
         return None;
     }
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
@@ -97,7 +108,13 @@ mod tests {
     }
 
     fn scheme(legacy: bool) -> Signature {
-        Signature { header: "X-Sig".into(), algorithm: SignatureAlgorithm::Ed25519, encoding: Encoding::Base64, public_key: None, legacy }
+        Signature {
+            header: "X-Sig".into(),
+            algorithm: SignatureAlgorithm::Ed25519,
+            encoding: Encoding::Base64,
+            public_key: None,
+            legacy,
+        }
     }
 
     #[test]

@@ -137,7 +137,8 @@ impl Sandbox {
 
     /// The contact a webhook spoke of, as the CRM knows it now. None for a webhook that was not fired, or a contact that is gone.
     pub fn contact_of(&self, webhook_id: &str) -> Option<serde_json::Value> {
-        let contact = world::lock(&self.world.fired).iter().find(|fired| fired.webhook_id == webhook_id)?.contact_id.clone();
+        let contact =
+            world::lock(&self.world.fired).iter().find(|fired| fired.webhook_id == webhook_id)?.contact_id.clone();
         world::lock(&self.world.crm).person(&contact).map(|person| person.fields.clone().into())
     }
 

@@ -37,7 +37,7 @@ pub struct ShipSettlement {
 }
 
 /// What the host does next with an event.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// The platform has it.
     Done {

@@ -2,8 +2,8 @@
 
 use rusqlite::params;
 
-use super::{Store, StoreError};
 use super::rows::{Rows, int, nat};
+use super::{Store, StoreError};
 use crate::clock::Millis;
 
 /// A lane counts this far: enough to size a claim, and a deep backlog costs no more than a short one.

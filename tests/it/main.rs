@@ -1,1 +1,1 @@
-
+//! One integration binary: the real program over real sockets.

@@ -70,11 +70,14 @@ impl Demo {
         let first = stage.sandbox.play(self.play(stage, changes / 2, 0)).await?;
         progress.set_position(first.fired.len() as u64);
         progress.set_message("swapping the mapper while more arrive");
-        let (second, swapped) = tokio::join!(stage.sandbox.play(self.play(stage, changes - changes / 2, 1)), swap(stage));
+        let (second, swapped) =
+            tokio::join!(stage.sandbox.play(self.play(stage, changes - changes / 2, 1)), swap(stage));
         let (second, swapped) = (second?, swapped?);
         progress.set_message("waiting for the last events");
         let played = [first, second];
-        tokio::time::timeout(PATIENCE, stage.settled()).await.map_err(|_| anyhow!("after {} s some events are still under way", PATIENCE.as_secs()))??;
+        tokio::time::timeout(PATIENCE, stage.settled())
+            .await
+            .map_err(|_| anyhow!("after {} s some events are still under way", PATIENCE.as_secs()))??;
         progress.finish_and_clear();
         Report::make(stage, &played, swapped).await
     }
@@ -120,5 +123,10 @@ fn bar(context: &Context, length: u64) -> ProgressBar {
 /// The webhooks that were answered 200, by id.
 fn taken(played: &[Played]) -> Vec<String> {
     let taken = |status: Option<u16>| status.is_some_and(|status| (200..300).contains(&status));
-    played.iter().flat_map(|played| &played.fired).filter(|fired| taken(fired.status)).map(|fired| fired.webhook_id.clone()).collect()
+    played
+        .iter()
+        .flat_map(|played| &played.fired)
+        .filter(|fired| taken(fired.status))
+        .map(|fired| fired.webhook_id.clone())
+        .collect()
 }

@@ -79,12 +79,18 @@ impl Report {
         let accounts = stage.flow.store.account(None).await?;
         let ids: Vec<&str> = accepted.iter().filter_map(|accepted| accepted.event["event_id"].as_str()).collect();
         let unique: HashSet<&str> = ids.iter().copied().collect();
-        let by_webhook: HashMap<&str, &Account> = accounts.iter().map(|account| (account.webhook_id.as_str(), account)).collect();
-        let lost = taken.iter().filter(|id| !by_webhook.get(id.as_str()).is_some_and(|account| is_accounted_for(account, &unique))).count();
+        let by_webhook: HashMap<&str, &Account> =
+            accounts.iter().map(|account| (account.webhook_id.as_str(), account)).collect();
+        let lost = taken
+            .iter()
+            .filter(|id| !by_webhook.get(id.as_str()).is_some_and(|account| is_accounted_for(account, &unique)))
+            .count();
         let changes: HashMap<&str, &AccountChange> =
             accounts.iter().flat_map(|account| &account.changes).map(|change| (change.id.as_str(), change)).collect();
         let mut skipped_by: BTreeMap<String, usize> = BTreeMap::new();
-        for reason in accounts.iter().filter(|account| account.state == "silent").filter_map(|account| account.reason.clone()) {
+        for reason in
+            accounts.iter().filter(|account| account.state == "silent").filter_map(|account| account.reason.clone())
+        {
             *skipped_by.entry(reason).or_default() += 1;
         }
         for change in changes.values().filter(|change| change.state == "skipped") {
@@ -123,15 +129,30 @@ impl Report {
             row("went out", self.events_accepted.to_string(), "events the ad platform accepted"),
             row("skipped", self.skipped.to_string(), "with a reason each:"),
         ];
-        rows.extend(self.skipped_by.iter().map(|(reason, count)| row("", count.to_string(), &format!("{reason}: {}", explained(reason)))));
+        rows.extend(
+            self.skipped_by
+                .iter()
+                .map(|(reason, count)| row("", count.to_string(), &format!("{reason}: {}", explained(reason)))),
+        );
         rows.push(row("dead", self.dead.to_string(), "parked for a person to look at"));
         rows.push(row("lost", self.lost.to_string(), "webhooks taken whose fact is nowhere"));
         rows.push(row("told twice", self.duplicates.to_string(), "event ids the platform accepted twice"));
         let latency = &self.latency_ms;
         let mut text = table(&rows);
-        text.push_str(&format!("\n\nfrom webhook to accepted event: half within {} ms, 99 of 100 within {} ms\n", latency.p50, latency.p99));
+        text.push_str(&format!(
+            "\n\nfrom webhook to accepted event: half within {} ms, 99 of 100 within {} ms\n",
+            latency.p50, latency.p99
+        ));
         text.push_str(&format!("the mapper was swapped while events flowed, in {} ms:\n", self.swap_ms));
-        let generation = |told: &Told| vec![format!("  generation {}", told.generation), told.origin.clone(), format!("mapper {}", told.mapper), format!("settings {}", told.settings), format!("{} events", told.events)];
+        let generation = |told: &Told| {
+            vec![
+                format!("  generation {}", told.generation),
+                told.origin.clone(),
+                format!("mapper {}", told.mapper),
+                format!("settings {}", told.settings),
+                format!("{} events", told.events),
+            ]
+        };
         text.push_str(&table(&self.generations.iter().map(generation).collect::<Vec<_>>()));
         if let Some(example) = &self.example {
             let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap_or_default().replace('\n', "\n  ");
@@ -166,12 +187,15 @@ fn latency(accounts: &[Account]) -> Latency {
     };
     let mut all: Vec<u64> = accounts.iter().filter_map(took).collect();
     all.sort_unstable();
-    let at = |share: f64| all.get(((all.len() as f64 * share).ceil() as usize).saturating_sub(1)).copied().unwrap_or_default();
+    let at = |share: f64| {
+        all.get(((all.len() as f64 * share).ceil() as usize).saturating_sub(1)).copied().unwrap_or_default()
+    };
     Latency { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1.0) }
 }
 
 fn told(history: &[Generation], changes: &HashMap<&str, &AccountChange>) -> Vec<Told> {
-    let events = |id: i64| changes.values().flat_map(|change| &change.events).filter(|event| event.generation == id).count();
+    let events =
+        |id: i64| changes.values().flat_map(|change| &change.events).filter(|event| event.generation == id).count();
     let one = |generation: &Generation| Told {
         generation: generation.id,
         origin: generation.written.origin.clone(),
@@ -184,9 +208,12 @@ fn told(history: &[Generation], changes: &HashMap<&str, &AccountChange>) -> Vec<
 
 /// An accepted event with the richest user data, and the contact it came from. The sandbox's people are invented: they may be shown.
 fn example(stage: &Stage, accepted: &[Accepted], accounts: &[Account]) -> Option<Example> {
-    let richest = accepted.iter().max_by_key(|accepted| accepted.event["user_data"].as_object().map_or(0, serde_json::Map::len))?;
+    let richest = accepted
+        .iter()
+        .max_by_key(|accepted| accepted.event["user_data"].as_object().map_or(0, serde_json::Map::len))?;
     let id = richest.event["event_id"].as_str()?;
-    let told = |account: &&Account| account.changes.iter().flat_map(|change| &change.events).any(|event| event.event_id == id);
+    let told =
+        |account: &&Account| account.changes.iter().flat_map(|change| &change.events).any(|event| event.event_id == id);
     let account = accounts.iter().find(told)?;
     let before = stage.sandbox.contact_of(&account.webhook_id)?;
     Some(Example { kind: account.kind.clone().unwrap_or_default(), before, after: richest.event.clone() })

@@ -8,8 +8,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, AppError, Never};
+use crate::cli::setup::{self, Answers, SandboxAnswers};
 use crate::clock::Clock;
-use crate::config::{self, Answers, SandboxAnswers};
+use crate::config;
 use crate::flow::Flow;
 use crate::sandbox::{Options, Sandbox};
 use crate::vault::SecretRef;
@@ -30,7 +31,14 @@ pub(super) struct Stage {
 impl Stage {
     /// Starts the sandbox, writes the configuration `convey init` would write, and runs it on free ports.
     pub(super) async fn set(seed: u64, contacts: usize) -> anyhow::Result<Self> {
-        let sandbox = Sandbox::start(Options { locations: 1, datasets: 1, contacts: contacts.clamp(10, 1_000), seed, listen: None }).await?;
+        let sandbox = Sandbox::start(Options {
+            locations: 1,
+            datasets: 1,
+            contacts: contacts.clamp(10, 1_000),
+            seed,
+            listen: None,
+        })
+        .await?;
         let summary = sandbox.summary();
         let folder = std::env::temp_dir().join(format!("convey-demo-{}", std::process::id()));
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -47,10 +55,14 @@ impl Stage {
             test_code: None,
             country: Some("US".to_owned()),
             currency: Some("USD".to_owned()),
-            sandbox: Some(SandboxAnswers { crm_url: summary.crm, ads_url: summary.ads, webhook_public_key: summary.webhook_public_key }),
+            sandbox: Some(SandboxAnswers {
+                crm_url: summary.crm,
+                ads_url: summary.ads,
+                webhook_public_key: summary.webhook_public_key,
+            }),
         };
         // The same file `convey init` writes, on free ports.
-        let text = config::template(&answers);
+        let text = setup::template(&answers);
         let path = folder.join("convey.toml");
         std::fs::write(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
         let mut config = config::load(&path).map_err(|problems| anyhow::anyhow!("{problems}"))?;
@@ -71,7 +83,9 @@ impl Stage {
             look.tick().await;
             let status = self.flow.store.status(self.flow.clock.now_ms()).await?;
             let reading: u64 = status.connections.values().map(|connection| connection.waiting).sum();
-            let shipping = |destination: &crate::store::DestinationStatus| destination.waiting + destination.retrying + destination.in_flight;
+            let shipping = |destination: &crate::store::DestinationStatus| {
+                destination.waiting + destination.retrying + destination.in_flight
+            };
             let shipping: u64 = status.destinations.values().map(shipping).sum();
             if reading + status.changes.waiting + shipping == 0 {
                 return Ok(());
@@ -85,7 +99,12 @@ impl Stage {
         format!(
             "It goes on until Ctrl-C.\n  webhooks      {}\n  CRM           {}\n  ad platform   {}\n  control door  {}\n  folder        {}\n\
              Try:  convey --config {} status",
-            self.hook, summary.crm, summary.ads, summary.control, self.folder.display(), self.folder.join("convey.toml").display()
+            self.hook,
+            summary.crm,
+            summary.ads,
+            summary.control,
+            self.folder.display(),
+            self.folder.join("convey.toml").display()
         )
     }
 
