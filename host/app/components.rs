@@ -100,7 +100,7 @@ impl Components {
 pub fn bytes_of(place: &str, component: &ComponentRef) -> Result<Vec<u8>, AppError> {
     match component {
         ComponentRef::Builtin(name) => {
-            builtin(name).map(|builtin| builtin.bytes.to_vec()).ok_or_else(|| AppError::Profile {
+            builtin(name).map(|builtin| builtin.bytes.to_vec()).ok_or_else(|| AppError::Written {
                 place: place.to_owned(),
                 text: format!("no component called `{name}` is built in: see `convey component list`"),
             })
@@ -148,7 +148,7 @@ fn right(
     let wrong = |text: String| AppError::Profile { place: place.to_owned(), text };
     let allow = |line: &String| {
         let fault = format!("`allow` holds `{line}`, which is not `METHOD https://host/path` (http only to loopback)");
-        Allow::parse(line).ok_or_else(|| wrong(fault))
+        Allow::parse(line).ok_or_else(|| AppError::Written { place: place.to_owned(), text: fault })
     };
     let extra = extra.iter().map(allow).collect::<Result<_, _>>()?;
     let grant = Grant::new(base_url, operations, upstream, extra).map_err(wrong)?;

@@ -48,6 +48,14 @@ pub enum AppError {
         /// What is wrong.
         text: String,
     },
+    /// A line of the configuration says what cannot be: only a start sees it.
+    #[error("[{place}]: {text}")]
+    Written {
+        /// `sink.meta`, say.
+        place: String,
+        /// What is wrong with it.
+        text: String,
+    },
     /// A component refuses a connection's or destination's settings.
     #[error("[{place}.settings]: {text}")]
     Settings {
@@ -98,6 +106,7 @@ impl AppError {
             AppError::Component { error: LoadError::Engine(_), .. } | AppError::Store(_) | AppError::State { .. } => {
                 Blame::Host
             }
+            AppError::Component { error: LoadError::WrongWorld { .. }, .. } => Blame::Operator,
             AppError::Component { .. } | AppError::Profile { .. } => Blame::Guest,
             _ => Blame::Operator,
         }

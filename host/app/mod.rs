@@ -184,6 +184,13 @@ impl App {
 }
 
 async fn keep_house(flow: &Flow, ingress: &Ingress, config: &Config) {
+    // A door that is shut because the disk was full brings no write that could show that there is room again.
+    if !flow.store.writable()
+        && let Err(error) = flow.store.probe(flow.clock.now_ms()).await
+    {
+        tracing::warn!(%error, "the store still cannot be written");
+        return;
+    }
     match flow.store.backlog(config.ingress.high_water + 1).await {
         Ok(waiting) => ingress.note_waiting(waiting),
         Err(error) => tracing::error!(%error, "cannot count what waits"),

@@ -96,5 +96,5 @@ pub(super) fn candidates(config: &Config) -> Result<Vec<(String, Candidate)>, Ap
 
 /// The configuration was checked for this: only a reload that drops what is in use ends here.
 fn missing(place: &str) -> AppError {
-    AppError::Profile { place: place.to_owned(), text: "it is not in the configuration".to_owned() }
+    AppError::Written { place: place.to_owned(), text: "it is not in the configuration".to_owned() }
 }

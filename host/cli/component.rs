@@ -140,12 +140,12 @@ fn inspected_profile(profile: &serde_json::Map<String, Value>) -> String {
 }
 
 fn export(out: &Path, name: Option<&str>, context: &Context) -> Result<(), Exit> {
-    std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     let chosen: Vec<_> = BUILTINS.iter().filter(|builtin| name.is_none_or(|name| builtin.name == name)).collect();
     if chosen.is_empty() {
         let names: Vec<&str> = BUILTINS.iter().map(|builtin| builtin.name).collect();
         return Err(Exit::Asked(format!("no component of that name is built in: there are {}", names.join(", "))));
     }
+    std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     let mut written = Vec::new();
     for builtin in chosen {
         let path = out.join(format!("{}.wasm", builtin.name));

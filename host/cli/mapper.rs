@@ -15,7 +15,7 @@ use crate::admin::{Proposed, SwapReport};
 use crate::app;
 use crate::builtin::BUILTINS;
 use crate::config::{self, Config};
-use crate::engine::{Engine, Source, Subject, World};
+use crate::engine::{Engine, Source, World};
 use crate::flow::{Candidate, Case, prepare};
 
 #[derive(Subcommand)]
@@ -148,15 +148,7 @@ impl Change {
         let candidate = self.candidate(config.as_ref())?;
         let cases = self.cases()?;
         let source = source(&engine)?;
-        let subject = Subject {
-            connection: "case".to_owned(),
-            location: "case".to_owned(),
-            settings: String::new(),
-            catalogue: None,
-        };
-        let prepared =
-            prepare(&engine, candidate, source.as_ref().map(|source| (source, &subject)), &cases, Vec::new(), None)
-                .await;
+        let prepared = prepare(&engine, candidate, source.as_ref(), &cases, Vec::new(), None).await;
         let prepared = prepared.map_err(|error| Exit::Failed(anyhow::Error::from(error)))?;
         let digest = prepared.mapper.loaded().digest.to_string();
         if context.format == Format::Text && cases.is_empty() {

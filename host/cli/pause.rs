@@ -7,14 +7,14 @@ use super::Context;
 use super::client::Door;
 use super::output::Exit;
 use crate::admin::PauseRequest;
-use crate::config;
+use crate::config::{self, Config};
 use crate::store::PauseScope;
 
 /// What is meant: exactly one of these.
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 pub(super) struct Scope {
-    /// A destination's or connection's name
+    /// A destination's or connection's name; `destination.NAME` or `connection.NAME` where both have it
     #[arg(value_name = "NAME")]
     name: Option<String>,
     /// Every send
@@ -35,20 +35,30 @@ impl Scope {
         let config = config::load(&context.config)?;
         let (scope, name) = match self.name {
             None => (PauseScope::All, "everything".to_owned()),
-            Some(name) if config.destinations.contains_key(&name) => (PauseScope::Destination(name.clone()), name),
-            Some(name) if config.connections.contains_key(&name) => (PauseScope::Connection(name.clone()), name),
-            Some(name) => {
-                let known: Vec<&str> =
-                    config.destinations.keys().chain(config.connections.keys()).map(String::as_str).collect();
-                return Err(Exit::Asked(format!(
-                    "no destination or connection is called `{name}`: there are {}",
-                    known.join(", ")
-                )));
-            }
+            Some(name) => (named(&config, &name)?, name),
         };
         let request =
             PauseRequest { scope, reason: "asked for on the command line".to_owned(), by: "operator".to_owned() };
         let _: Value = Door::running(&config.state_dir)?.post(path, &request).await?;
         context.print(&json!({"scope": request.scope, "done": done}), || format!("{name}: {done}"))
     }
+}
+
+/// What a name means. One that both a destination and a connection have is the destination's: pausing what leaves is what is urgent.
+fn named(config: &Config, name: &str) -> Result<PauseScope, Exit> {
+    let (destination, connection) = match name.split_once('.') {
+        Some(("destination", plain)) => (Some(plain), None),
+        Some(("connection", plain)) => (None, Some(plain)),
+        _ => (Some(name), Some(name)),
+    };
+    if let Some(known) = destination.filter(|plain| config.destinations.contains_key(*plain)) {
+        return Ok(PauseScope::Destination(known.to_owned()));
+    }
+    if let Some(known) = connection.filter(|plain| config.connections.contains_key(*plain)) {
+        return Ok(PauseScope::Connection(known.to_owned()));
+    }
+    let destinations = config.destinations.keys().map(|known| format!("destination.{known}"));
+    let known: Vec<String> =
+        destinations.chain(config.connections.keys().map(|known| format!("connection.{known}"))).collect();
+    Err(Exit::Asked(format!("no destination or connection is called `{name}`: there are {}", known.join(", "))))
 }

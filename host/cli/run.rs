@@ -49,13 +49,14 @@ async fn serve(app: App, config: &Config, context: &Context) -> Result<(), Exit>
         (app.ingress_address().map_err(anyhow::Error::from)?, app.admin_address().map_err(anyhow::Error::from)?);
     let hooks: Vec<String> = config.sources.keys().map(|source| format!("http://{ingress}/hooks/{source}")).collect();
     let ready = json!({"ready": true, "hooks": hooks, "ingress": format!("http://{ingress}"), "admin": format!("http://{admin}"), "pid": std::process::id()});
-    context.print(&ready, || {
-        format!("convey runs. Webhooks: {}\nStop it with Ctrl-C; `convey status` shows what happens.", hooks.join(", "))
-    })?;
     let stop = app.stop();
     let mut terminate = signal(SignalKind::terminate()).map_err(anyhow::Error::from)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(anyhow::Error::from)?;
     let hangup = signal(SignalKind::hangup()).map_err(anyhow::Error::from)?;
+    // Only now: who hears that it is ready may signal at once.
+    context.print(&ready, || {
+        format!("convey runs. Webhooks: {}\nStop it with Ctrl-C; `convey status` shows what happens.", hooks.join(", "))
+    })?;
     let signals = tokio::spawn(async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         tracing::info!("stopping: what is under way ends first; a second signal ends at once");

@@ -17,8 +17,8 @@ use crate::builtin::{BUILTINS, builtin};
 use crate::clock::Clock;
 use crate::config::Limits;
 use crate::contract::{Change, Effect, Proposal, skip_code};
-use crate::engine::{Engine, Loaded, Mapper, Sink, SinkDestination, Source, Subject, World};
-use crate::flow::{effects_json, translate_each};
+use crate::engine::{Engine, Loaded, Mapper, Sink, SinkDestination, Source, World};
+use crate::flow::{alone, effects_json, translate_each};
 
 /// The most lines that cross the border in one call.
 const BATCH: usize = 256;
@@ -208,14 +208,8 @@ impl Filter {
 
     /// The lines as changes. A line that breaks the source is told apart by halving.
     async fn read(&self, lines: &[Line]) -> Result<Vec<Result<Vec<Change>, String>>, Exit> {
-        let subject = Subject {
-            connection: "translate".to_owned(),
-            location: String::new(),
-            settings: String::new(),
-            catalogue: None,
-        };
         let bodies: Vec<Vec<u8>> = lines.iter().map(|line| line.bytes.clone()).collect();
-        match self.source.interpret(&subject, self.trigger.as_deref(), &bodies).await {
+        match self.source.interpret(&alone(), self.trigger.as_deref(), &bodies).await {
             Ok(read) => Ok(read),
             Err(fault) if lines.len() <= 1 => Ok(lines.iter().map(|_| Err(fault.line())).collect()),
             Err(_) => {

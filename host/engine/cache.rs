@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use wasmtime::component::Component;
 
@@ -48,9 +49,12 @@ impl CodeCache {
         self.folder.join(format!("{digest}-{:016x}.cwasm", hasher.finish()))
     }
 
-    /// Written beside and renamed, so that no reader sees half a file.
+    /// Written beside and renamed, so that no reader sees half a file. Two threads that keep the same code write two files: a shared one
+    /// would be cut short by the second after the first has renamed it.
     fn keep(&self, path: &Path, code: &[u8]) -> std::io::Result<()> {
-        let beside = path.with_extension(format!("{}.part", std::process::id()));
+        static WRITTEN: AtomicU64 = AtomicU64::new(0);
+        let beside =
+            path.with_extension(format!("{}-{}.part", std::process::id(), WRITTEN.fetch_add(1, Ordering::Relaxed)));
         let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
         file.write_all(code)?;
         file.sync_all()?;

@@ -7,7 +7,7 @@ use super::World;
 pub enum LoadError {
     /// The bytes are no component, or the compiler refuses them.
     #[error(
-        "{name} is not a WebAssembly component: {text}. A core module becomes one with `cargo component build` or wit-component"
+        "`{name}` is not a WebAssembly component: {text}. A core module becomes one with `cargo component build` or wit-component"
     )]
     NotAComponent {
         /// The component's name.
@@ -16,7 +16,7 @@ pub enum LoadError {
         text: String,
     },
     /// The component exports another world.
-    #[error("{name} is not a {wanted}: it exports {exports}. A {wanted} exports {}", wanted.interface())]
+    #[error("`{name}` is not a {wanted}: it exports {exports}. A {wanted} exports {}", wanted.interface())]
     WrongWorld {
         /// The component's name.
         name: String,
@@ -26,7 +26,7 @@ pub enum LoadError {
         exports: String,
     },
     /// The component wants an import it may not have.
-    #[error("{name} imports {imports}, which a {world} may not. {}", world.import_hint())]
+    #[error("`{name}` imports {imports}, which a {world} may not. {}", world.import_hint())]
     Forbidden {
         /// The component's name.
         name: String,

@@ -107,8 +107,14 @@ impl Engine {
             Some(cache) => cache.component(&self.wasm, digest, bytes),
             None => Component::from_binary(&self.wasm, bytes),
         };
-        let no_component =
-            |error: wasmtime::Error| LoadError::NotAComponent { name: name.to_owned(), text: format!("{error:#}") };
+        let no_component = |error: wasmtime::Error| {
+            let text = if bytes.starts_with(b"\0asm") {
+                format!("{error:#}")
+            } else {
+                "it does not begin as WebAssembly does".to_owned()
+            };
+            LoadError::NotAComponent { name: name.to_owned(), text }
+        };
         let component = compiled.map_err(no_component)?;
         let kind = component.component_type();
         let exports: Vec<&str> = kind.exports(&self.wasm).map(|(name, _)| name).collect();

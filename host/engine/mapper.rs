@@ -1,5 +1,6 @@
 //! The mapper as a typed function: changes in, proposals or skips out. Pure, batched, its answers checked before anyone believes them.
 
+use super::bulk::too_much;
 use super::pool::{Kind, Live, Pool};
 use super::smuggle::smuggled;
 use super::worlds::mapper::MapperComponent;
@@ -106,7 +107,7 @@ fn broken(change: &Change, proposals: &[Proposal]) -> Option<String> {
     if events().any(|event| event.id.is_empty() || event.name.is_empty()) {
         return Some("an event without an id or a name".to_owned());
     }
-    smuggled(change, proposals)
+    too_much(proposals).or_else(|| smuggled(change, proposals))
 }
 
 /// Problems as a person reads them: place, line, caret.

@@ -1,5 +1,6 @@
 //! Guests as typed functions. One engine; components are loaded, checked against their world, and called through bounded pools of instances.
 
+mod bulk;
 mod cache;
 mod error;
 mod fault;

@@ -5,6 +5,14 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::engine::Subject;
+
+/// In whose name a body is read that comes alone, in a case or through `convey translate`. Ids derive from it, so it is one and the same
+/// everywhere: what `translate` prints can stand in a case, and a case means the same beside a running convey as without one.
+pub fn alone() -> Subject {
+    Subject { connection: "translate".to_owned(), location: String::new(), settings: String::new(), catalogue: None }
+}
+
 /// One case, a JSON file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

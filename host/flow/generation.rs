@@ -96,8 +96,7 @@ impl Flow {
         let plan = self.plan();
         let connection: Option<&Arc<Connection>> =
             plan.connections.values().find(|connection| connection.mapper == mapper);
-        let subject = connection.map(|connection| connection.subject(None));
-        let source = connection.zip(subject.as_ref()).map(|(connection, subject)| (&*connection.source, subject));
+        let source = connection.map(|connection| &*connection.source);
         Ok(prepare::prepare(self.engine(), candidate, source, cases, stored, Some(&live.mapper)).await?)
     }
 

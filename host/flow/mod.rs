@@ -20,12 +20,13 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-pub use case::{Case, CaseError};
+pub use case::{Case, CaseError, alone};
 pub use effects::effects_json;
 pub use generation::{Generation, Reason, SwapError};
 pub use plan::{Connection, Destination, Plan, Right};
 pub use prepare::{Candidate, Diff, PrepareError, Prepared, prepare};
 pub use retry::backoff;
+pub use sample::changes as sample_changes;
 pub use translate::translate_each;
 
 use lanes::Step;
@@ -106,7 +107,7 @@ impl Flow {
         }
     }
 
-    /// Stops what `pause` names, durably. No further request leaves once this returns.
+    /// Stops what `pause` names, durably. Nothing is claimed for sending once this returns; a batch that was claimed before goes out.
     pub async fn pause(&self, pause: Pause) -> Result<(), StoreError> {
         self.store.pause(pause).await?;
         self.look_at_pauses().await

@@ -3,12 +3,12 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::case::Case;
+use super::case::{Case, alone};
 use super::effects::effects_json;
 use super::sample;
 use super::translate::translate_each;
 use crate::contract::{Change, Effect, Skip, kind, skip_code};
-use crate::engine::{Engine, Fault, LoadError, Loaded, Mapper, Source, Subject, Translation};
+use crate::engine::{Engine, Fault, LoadError, Loaded, Mapper, Source, Translation};
 
 /// A mapper that wants to go live.
 pub struct Candidate {
@@ -110,7 +110,7 @@ struct Trial {
 pub async fn prepare(
     engine: &Engine,
     candidate: Candidate,
-    source: Option<(&Source, &Subject)>,
+    source: Option<&Source>,
     cases: &[Case],
     stored: Vec<Change>,
     live: Option<&Mapper>,
@@ -133,7 +133,8 @@ pub async fn prepare(
     Ok(Prepared { mapper, component, cases: cases.len() as u32, diff })
 }
 
-/// Compiles on a thread of its own, behind everything else the machine has to do.
+/// Compiles on a thread of its own, behind everything else the machine has to do. It stays on that one: the engine is built without parallel
+/// compilation.
 async fn compile(engine: &Engine, name: String, component: Vec<u8>) -> Result<(Loaded, Vec<u8>), PrepareError> {
     let engine = engine.clone();
     let (send, receive) = tokio::sync::oneshot::channel();
@@ -153,11 +154,11 @@ async fn compile(engine: &Engine, name: String, component: Vec<u8>) -> Result<(L
 }
 
 /// A case's changes, each with what must come of it.
-async fn tried(case: &Case, source: Option<(&Source, &Subject)>) -> Result<Vec<Trial>, PrepareError> {
+async fn tried(case: &Case, source: Option<&Source>) -> Result<Vec<Trial>, PrepareError> {
     let unread = |text: String| PrepareError::CaseUnread { name: case.name.clone(), text };
-    let Some((source, subject)) = source else { return Err(unread("there is no source to read it".to_owned())) };
+    let Some(source) = source else { return Err(unread("there is no source to read it".to_owned())) };
     let body = serde_json::to_vec(&case.delivery).map_err(|error| unread(error.to_string()))?;
-    let read = source.interpret(subject, case.trigger.as_deref(), &[body]).await;
+    let read = source.interpret(&alone(), case.trigger.as_deref(), &[body]).await;
     let changes = read.map_err(|fault| unread(fault.to_string()))?.remove(0).map_err(unread)?;
     if changes.is_empty() {
         return Err(unread("its delivery holds no change".to_owned()));
@@ -170,16 +171,23 @@ async fn tried(case: &Case, source: Option<(&Source, &Subject)>) -> Result<Vec<T
 async fn check(mapper: &Mapper, twin: &Mapper, trials: &[Trial]) -> Result<(), PrepareError> {
     let changes: Vec<Change> = trials.iter().map(|trial| trial.change.clone()).collect();
     let backwards: Vec<Change> = changes.iter().rev().cloned().collect();
-    let first = translate_each(mapper, &changes).await;
+    let breaks = |trial: &Trial, fault| PrepareError::Breaks {
+        kind: kind(&trial.change.trigger),
+        from: trial.from.clone(),
+        fault,
+    };
+    let mut first = Vec::with_capacity(trials.len());
+    // A mapper that hangs uses up its time on every change: once through them is enough to refuse it.
+    for (trial, answer) in trials.iter().zip(translate_each(mapper, &changes).await) {
+        first.push(answer.map_err(|fault| breaks(trial, fault))?);
+    }
     let again = translate_each(mapper, &changes).await;
     let mut fresh = translate_each(twin, &backwards).await;
     fresh.reverse();
-    for (((trial, first), again), fresh) in trials.iter().zip(first).zip(again).zip(fresh) {
-        let kind = kind(&trial.change.trigger);
-        let breaks = |fault| PrepareError::Breaks { kind, from: trial.from.clone(), fault };
-        let answer = first.map_err(breaks)?;
+    for (((trial, answer), again), fresh) in trials.iter().zip(first).zip(again).zip(fresh) {
+        let breaks = |fault| breaks(trial, fault);
         if answer != again.map_err(breaks)? || answer != fresh.map_err(breaks)? {
-            return Err(PrepareError::Impure { kind, from: trial.from.clone() });
+            return Err(PrepareError::Impure { kind: kind(&trial.change.trigger), from: trial.from.clone() });
         }
         carried(&answer)?;
         if let Some(wanted) = &trial.wanted {

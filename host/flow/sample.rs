@@ -6,7 +6,7 @@ use crate::contract::types::{
 use crate::contract::{Change, Contact, FieldValue, Trigger};
 
 /// One change of most kinds, over contacts from full to empty.
-pub(super) fn changes() -> Vec<Change> {
+pub fn changes() -> Vec<Change> {
     let stage = Stage {
         pipeline_id: "p1".into(),
         pipeline: Some("Sales".into()),

@@ -52,6 +52,18 @@ const DELIVERIES: &str = "SELECT row FROM inbox WHERE state IN ('done', 'silent'
 const HELD: &str = "SELECT row FROM inbox WHERE state = 'held' AND received_at < ?1 LIMIT ?2";
 
 impl Store {
+    /// Writes a row, so that [`Store::writable`] says what the disk does now and not what it did last.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub async fn probe(&self, now: Millis) -> Result<(), StoreError> {
+        self.write("probe", 0, move |rows| {
+            rows.db.prepare_cached("INSERT OR REPLACE INTO probe (id, at) VALUES (1, ?1)")?.execute([int(now)])?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Removes what has outlived its retention at `now`.
     ///
     /// # Errors

@@ -71,6 +71,7 @@ impl Writer {
         names.dedup();
         let mut answers = Vec::with_capacity(group.len());
         let mut full = false;
+        let before = self.db.total_changes();
         let mut ended = self.db.execute_batch("BEGIN IMMEDIATE").map_err(StoreError::from);
         for job in group {
             if let Err(error) = &ended {
@@ -103,7 +104,12 @@ impl Writer {
                 self.undo("ROLLBACK");
             }
         }
-        self.pulse.writable.store(!full, Ordering::Relaxed);
+        // A transaction that wrote nothing says nothing about the disk.
+        if full {
+            self.pulse.writable.store(false, Ordering::Relaxed);
+        } else if ended.is_ok() && self.db.total_changes() > before {
+            self.pulse.writable.store(true, Ordering::Relaxed);
+        }
         for answer in answers {
             answer(ended.clone());
         }

@@ -178,3 +178,9 @@ CREATE TABLE pause (
     at     INTEGER NOT NULL,
     who    TEXT NOT NULL
 );
+
+-- One row, written to find out whether the disk takes writes again.
+CREATE TABLE probe (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    at INTEGER NOT NULL
+);

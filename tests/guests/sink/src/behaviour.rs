@@ -25,6 +25,8 @@ impl Behaviour {
     /// Reads the settings. The error names the word that is none.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
+        // A configuration hands settings over as TOML.
+        let text = text.strip_prefix("behaviour = \"").and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
         let (word, rest) = text.split_once(':').unwrap_or((text, ""));
         Ok(match (word, rest) {
             ("" | "well", "") => Self::Well,
@@ -47,7 +49,7 @@ mod tests {
     #[test]
     fn every_behaviour_has_a_word() {
         let parse = |text| Behaviour::parse(text).expect(text);
-        assert_eq!(parse("\n"), Behaviour::Well);
+        assert_eq!([parse("\n"), parse("behaviour = \"well\"\n")], [Behaviour::Well, Behaviour::Well]);
         assert_eq!(parse("greedy:http://127.0.0.1:1/x?y=z"), Behaviour::Greedy("http://127.0.0.1:1/x?y=z".into()));
         assert_eq!(parse("slow:250"), Behaviour::Slow(250));
         assert_eq!([parse("peek"), parse("trap"), parse("hang")], [Behaviour::Peek, Behaviour::Trap, Behaviour::Hang]);

@@ -1,0 +1,146 @@
+//! Killed between any two steps, again and again: the platform ends up with exactly the events it would have had anyway.
+
+use std::collections::BTreeSet;
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
+
+use convey::sandbox::{Fired, Play, Sandbox};
+
+use crate::rig::{Convey, accepted_ids, eventually, sandbox};
+use crate::wire::{Letter, letters};
+
+/// Every place between two steps where a delivery can be on its way, and how often it is passed before the end comes there. The later
+/// ones find deliveries in all steps at once.
+const POINTS: [&str; 17] = [
+    "before-put:1",
+    "after-put:1",
+    "before-put:9",
+    "after-put:14",
+    "before-settle_read:1",
+    "after-settle_read:1",
+    "after-settle_read:3",
+    "before-settle_translated:1",
+    "after-settle_translated:1",
+    "after-settle_translated:3",
+    "before-claim_events:1",
+    "after-claim_events:1",
+    "before-send:1",
+    "after-send:1",
+    "before-settle_shipped:1",
+    "after-settle_shipped:1",
+    "after-settle_shipped:2",
+];
+
+/// Places that are passed before anything is taken.
+const STARTING: [&str; 4] =
+    ["before-grant:1", "after-grant:2", "before-commit_generation:1", "after-commit_generation:1"];
+
+/// Plays the letters at a convey, and at its next life if it dies meanwhile; what it told its dataset, and its book.
+async fn lived(
+    sandbox: &Sandbox,
+    letters: &[Letter],
+    dataset: &str,
+    crash_at: Option<&str>,
+) -> (Vec<String>, BTreeSet<String>) {
+    let mut convey = Convey::to(&sandbox.summary(), dataset);
+    match crash_at {
+        None => convey.start().await,
+        Some(point) => convey.start_to_crash(point),
+    }
+    let hook = convey.hook();
+    let sending = async {
+        for letter in letters {
+            letter.insist(&hook).await;
+        }
+    };
+    let living = async {
+        let Some(point) = crash_at else { return };
+        let ended = convey.ended().await;
+        assert_eq!(ended.signal(), Some(9), "it was to die at {point} and ended with {ended}:\n{}", convey.spoken());
+        convey.start().await;
+    };
+    tokio::join!(sending, living);
+    convey.drained().await;
+    assert_eq!(convey.stop().await.code(), Some(0));
+    let book = convey.book().await;
+    book.assert_all_told(letters.iter().map(|letter| letter.id.as_str()));
+    let accepted = accepted_ids(sandbox, dataset);
+    book.assert_exact(&book.event_ids(), &accepted);
+    (accepted, book.may_repeat())
+}
+
+/// Each crash point by itself, against a control run that is left alone: the same webhooks, the same set of events.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_between_any_two_steps_loses_nothing_and_doubles_nothing() {
+    let points: Vec<&str> = POINTS.into_iter().chain(STARTING).collect();
+    let sandbox = sandbox(1, points.len() + 1).await;
+    let datasets = sandbox.summary().datasets;
+    // The CRM stands still after these: every run reads the same people.
+    let letters = letters(&sandbox, Play { changes: 16, seed: 3, duplicate: 0.0, ..Play::default() }).await;
+    let (control, _) = lived(&sandbox, &letters, &datasets[0], None).await;
+    let expected: BTreeSet<String> = control.iter().cloned().collect();
+    assert!(expected.len() > 5 && control.len() == expected.len(), "{control:?}");
+    for (point, dataset) in points.into_iter().zip(&datasets[1..]) {
+        let (accepted, may_repeat) = lived(&sandbox, &letters, dataset, Some(point)).await;
+        let set: BTreeSet<String> = accepted.iter().cloned().collect();
+        assert_eq!(set, expected, "after a crash at {point}");
+        let repeats = accepted.len() - set.len();
+        match point {
+            // The request was answered and nobody wrote it down: here a repeat cannot be told from a loss.
+            "after-send:1" | "before-settle_shipped:1" => assert!(repeats > 0, "{point}"),
+            // Claimed and not sent, or so it was: only the platform knows. It is sent once more, and the book says so.
+            "after-claim_events:1" | "before-send:1" => assert!(repeats == 0 && !may_repeat.is_empty(), "{point}"),
+            // Nothing had been sent yet.
+            _ if point.ends_with(":1") && point != "after-settle_shipped:1" => {
+                assert!(repeats == 0 && may_repeat.is_empty(), "{point}: {may_repeat:?}");
+            }
+            // Others may have been on their way; `lived` held the repeats against the book.
+            _ => {}
+        }
+    }
+}
+
+const DELIVERIES: usize = 5_000;
+const KILLS: usize = 20;
+
+/// Twenty kills at random moments while five thousand deliveries come in, by a sender that tries again: exactly the expected events, and an
+/// id comes twice only where the book says that its attempt was under way at a kill.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_kills_during_five_thousand_deliveries_lose_nothing() {
+    let sandbox = sandbox(1, 1).await;
+    let summary = sandbox.summary();
+    let mut convey = Convey::new(&summary);
+    convey.start().await;
+    // About every sixth change is told by twins.
+    let changes = DELIVERIES * 5 / 6;
+    let play =
+        Play { changes, rate: 220.0, seed: 5, target: convey.hook(), retry_ms: 100, tries: 1_000, ..Play::default() };
+    let mut moments = fastrand::Rng::with_seed(20);
+    let kills = async {
+        for _ in 0..KILLS {
+            // Counted in events, so that all kills fall into the play however slow the machine is; and then at any step of what follows.
+            let some = sandbox.accepted(0).len() + moments.usize(10..90);
+            eventually("events flow", async || (!sandbox.accepted(some).is_empty()).then_some(())).await;
+            tokio::time::sleep(Duration::from_millis(moments.u64(0..150))).await;
+            convey.kill().await;
+            convey.start().await;
+        }
+    };
+    let (played, ()) = tokio::join!(sandbox.play(play), kills);
+    let played = played.unwrap();
+    assert!(played.fired.len() >= DELIVERIES, "{} deliveries", played.fired.len());
+    assert_eq!(played.refused, 0);
+    convey.drained().await;
+    assert_eq!(convey.stop().await.code(), Some(0));
+
+    let book = convey.book().await;
+    assert_eq!(book.accounts.len(), played.fired.len());
+    book.assert_all_told(played.fired.iter().map(|fired| fired.webhook_id.as_str()));
+    book.assert_exact(&book.event_ids(), &accepted_ids(&sandbox, &summary.dataset));
+    // What the CRM knows to have happened, not only what the book says: each new person is a fact, and each is told or skipped by name.
+    let created = |fired: &&Fired| fired.kind == "ContactCreate";
+    let people: BTreeSet<&str> = played.fired.iter().filter(created).map(|fired| fired.contact_id.as_str()).collect();
+    let told = book.changes.iter().filter(|change| change.trigger == convey::contract::Trigger::ContactCreated);
+    let told: BTreeSet<&str> = told.map(|change| change.contact.id.as_str()).collect();
+    assert_eq!(told, people);
+}

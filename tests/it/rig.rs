@@ -1,0 +1,387 @@
+//! The rig: both vendors played by a sandbox in this process, convey as a process of its own, real sockets between them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use convey::admin::{Token, read_address};
+use convey::contract::Change;
+use convey::sandbox::{Options, Sandbox, Summary};
+use convey::store::{Account, AmbiguousAttempt, Generation, Store};
+use convey::vault::Vault;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, interval, timeout};
+
+use crate::wire;
+
+/// How long anything may take that has no limit of its own: generous, because the machine may be busy.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Looks until there is something to see.
+pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    let mut ticks = interval(Duration::from_millis(20));
+    loop {
+        ticks.tick().await;
+        if let Some(seen) = look().await {
+            return seen;
+        }
+        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+    }
+}
+
+/// A sandbox on free ports.
+pub async fn sandbox(locations: usize, datasets: usize) -> Sandbox {
+    let options = Options { locations, datasets, contacts: 20, seed: 7, listen: None };
+    Sandbox::start(options).await.unwrap()
+}
+
+/// The ids the ad platform accepted for a dataset, in order, repeats included.
+pub fn accepted_ids(sandbox: &Sandbox, dataset: &str) -> Vec<String> {
+    let all = sandbox.accepted(0);
+    let of_it = all.iter().filter(|accepted| accepted.dataset == dataset);
+    of_it.map(|accepted| accepted.event["event_id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// How often the sandbox answered this operation, named by platform, method and route.
+pub async fn asked(sandbox: &Sandbox, side: &str, operation: &str) -> u64 {
+    let book = wire::get(&format!("{}/requests", sandbox.summary().control), &[]).await.unwrap().json();
+    book["counts"][side][operation].as_u64().unwrap_or_default()
+}
+
+/// One convey with a folder of its own: its configuration, its secrets, its state and, while it runs, its process.
+pub struct Convey {
+    folder: tempfile::TempDir,
+    config: String,
+    port: u16,
+    child: Option<Child>,
+    spoken: Arc<Mutex<Vec<u8>>>,
+    log: &'static str,
+}
+
+impl Convey {
+    /// Set up for the sandbox's first location and first dataset; not started yet.
+    pub fn new(summary: &Summary) -> Self {
+        Self::to(summary, &summary.dataset)
+    }
+
+    /// Set up for the sandbox's first location and this dataset; not started yet.
+    pub fn to(summary: &Summary, dataset: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let config = config(summary, dataset, port);
+        let convey = Self { folder, config, port, child: None, spoken: Arc::default(), log: "convey=info,warn" };
+        convey.file("crm.token", &summary.crm_token);
+        convey.file("ads.token", &summary.ads_token);
+        // Every test compiles the same components: they share what is compiled.
+        let compiled = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&compiled).unwrap();
+        fs::DirBuilder::new().mode(0o700).create(convey.state()).unwrap();
+        symlink(compiled, convey.state().join("compiled")).unwrap();
+        convey.configure(|_| {})
+    }
+
+    /// Changes the configuration's text; a running convey does not see it before it is told to look.
+    pub fn configure(mut self, change: impl FnOnce(&mut String)) -> Self {
+        change(&mut self.config);
+        self.file("convey.toml", &self.config);
+        self
+    }
+
+    /// Everything it logs, not only what people want to read.
+    pub fn log_everything(mut self) -> Self {
+        self.log = "debug";
+        self
+    }
+
+    /// Writes a text beside the configuration.
+    pub fn file(&self, name: &str, text: &str) -> PathBuf {
+        self.bytes(name, text.as_bytes())
+    }
+
+    /// Writes a file beside the configuration.
+    pub fn bytes(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.folder.path().join(name);
+        // Renamed into place: a convey that looks meanwhile sees the old or the new, never half of one.
+        let beside = self.folder.path().join("beside");
+        fs::write(&beside, bytes).unwrap();
+        fs::rename(beside, &path).unwrap();
+        path
+    }
+
+    /// The state directory.
+    pub fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// Where webhooks go. The same over all restarts.
+    pub fn hook(&self) -> String {
+        self.url("/hooks/highlevel")
+    }
+
+    /// An address of the door for webhooks.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Starts it and waits until it says that it is ready.
+    pub async fn start(&mut self) {
+        let mut stdout = BufReader::new(self.spawn(None));
+        let mut line = String::new();
+        let read = timeout(PATIENCE, stdout.read_line(&mut line)).await.expect("convey says that it is ready");
+        assert!(read.unwrap() > 0, "convey did not start:\n{}", self.spoken());
+        let ready: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&ready["ready"], ready["hooks"][0].as_str()), (&Value::Bool(true), Some(self.hook().as_str())));
+        tokio::spawn(drain(stdout, self.spoken.clone()));
+    }
+
+    /// Starts it with an appointment to die: `POINT:N`, the Nth time it passes the crash point.
+    pub fn start_to_crash(&mut self, at: &str) {
+        let stdout = self.spawn(Some(at));
+        tokio::spawn(drain(stdout, self.spoken.clone()));
+    }
+
+    fn spawn(&mut self, crash_at: Option<&str>) -> tokio::process::ChildStdout {
+        assert!(self.child.is_none(), "it runs already");
+        // A shell that lets a write beyond a file size limit fail, as a full disk does, instead of ending the program.
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(env!("CARGO_BIN_EXE_convey"));
+        command.args(["--format", "json", "run"]);
+        self.surround(&mut command);
+        command.env("CONVEY_LOG", self.log);
+        if let Some(at) = crash_at {
+            command.env("CONVEY_CRASH_AT", at);
+        }
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        tokio::spawn(drain(child.stderr.take().unwrap(), self.spoken.clone()));
+        let stdout = child.stdout.take().unwrap();
+        self.child = Some(child);
+        stdout
+    }
+
+    fn surround(&self, command: &mut Command) {
+        for known in ["CONVEY_CONFIG", "CONVEY_CRASH_AT", "CONVEY_LOG", "CONVEY_LOG_FORMAT"] {
+            command.env_remove(known);
+        }
+        command.arg("--config").arg(self.folder.path().join("convey.toml")).stdin(Stdio::null());
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.as_ref().and_then(Child::id).unwrap().cast_signed()).unwrap()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Kills it where it stands.
+    pub async fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.ended().await;
+    }
+
+    /// Asks it to stop; how it ended.
+    pub async fn stop(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.ended().await
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let mut child = self.child.take().unwrap();
+        let ended = timeout(PATIENCE, child.wait()).await;
+        ended.unwrap_or_else(|_| panic!("convey does not end:\n{}", self.spoken())).unwrap()
+    }
+
+    /// Everything it ever wrote to stdout and stderr, lossily as text.
+    pub fn spoken(&self) -> String {
+        String::from_utf8_lossy(&self.spoken.lock().unwrap()).into_owned()
+    }
+
+    /// Runs a command against it.
+    pub async fn command(&self, arguments: &[&str]) -> Said {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_convey"));
+        command.args(["--format", "json"]).args(arguments);
+        self.surround(&mut command);
+        let output = timeout(PATIENCE, command.output()).await.expect("the command ends").unwrap();
+        Said {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// What its admin door says of itself; none while nobody answers.
+    pub async fn status(&self) -> Option<Value> {
+        let address = read_address(&self.state()).ok()?;
+        let token = Token::read(&self.state()).ok()?.header();
+        let answer = wire::get(&format!("http://{address}/status"), &[("authorization", &token)]).await?;
+        (answer.status == 200).then(|| answer.json())
+    }
+
+    /// Waits until nothing waits any more in any step.
+    pub async fn drained(&self) {
+        eventually("nothing waits any more", async || {
+            let status = self.status().await?["status"].clone();
+            let waits = |group: &str, keys: &[&str]| -> u64 {
+                let rows = status[group].as_object().into_iter().flatten();
+                rows.flat_map(|(_, row)| keys.iter().filter_map(|key| row[*key].as_u64())).sum()
+            };
+            let reading = waits("connections", &["waiting"]) + status["changes"]["waiting"].as_u64()?;
+            (reading + waits("destinations", &["waiting", "retrying", "in_flight"]) == 0).then_some(())
+        })
+        .await;
+    }
+
+    /// What it wrote down. It must have ended.
+    pub async fn book(&self) -> Book {
+        assert!(self.child.is_none(), "it still runs");
+        let vault = Arc::new(Vault::open(&self.state(), None).unwrap().0);
+        let store = Store::open(self.state(), vault).await.unwrap();
+        let changes = store.recent_changes(10_000).await.unwrap();
+        Book {
+            accounts: store.account(None).await.unwrap(),
+            ambiguous: store.ambiguous().await.unwrap(),
+            generations: store.generations(1_000).await.unwrap(),
+            changes: changes.iter().map(|change| serde_json::from_slice(&change.bytes).unwrap()).collect(),
+        }
+    }
+}
+
+/// What a command said and how it ended.
+#[derive(Debug)]
+pub struct Said {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Said {
+    /// Its answer, if it went well.
+    pub fn json(&self) -> Value {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        serde_json::from_str(self.stdout.lines().last().unwrap_or_default()).unwrap_or_else(|_| panic!("{self:?}"))
+    }
+}
+
+/// What a convey wrote down.
+pub struct Book {
+    pub accounts: Vec<Account>,
+    pub ambiguous: Vec<AmbiguousAttempt>,
+    pub generations: Vec<Generation>,
+    pub changes: Vec<Change>,
+}
+
+impl Book {
+    /// The ids of all events it told or meant to tell.
+    pub fn event_ids(&self) -> BTreeSet<String> {
+        let changes = self.accounts.iter().flat_map(|account| &account.changes);
+        changes.flat_map(|change| &change.events).map(|event| event.event_id.clone()).collect()
+    }
+
+    /// The ids that an attempt without an answer may have told twice.
+    pub fn may_repeat(&self) -> BTreeSet<String> {
+        self.ambiguous.iter().flat_map(|attempt| attempt.event_ids.clone()).collect()
+    }
+
+    /// Nothing is lost: each of these webhooks was read, its changes were translated or skipped, and their events were told.
+    pub fn assert_all_told<'a>(&self, webhooks: impl IntoIterator<Item = &'a str>) {
+        let by_id: BTreeMap<&str, &Account> =
+            self.accounts.iter().map(|account| (account.webhook_id.as_str(), account)).collect();
+        for id in webhooks {
+            let account = by_id.get(id).unwrap_or_else(|| panic!("the webhook {id} was taken and is nowhere"));
+            assert!(matches!(account.state.as_str(), "done" | "silent"), "{account:?}");
+            for change in &account.changes {
+                assert!(matches!(change.state.as_str(), "done" | "skipped"), "{account:?}");
+                assert!(change.events.iter().all(|event| event.state == "done"), "{account:?}");
+            }
+        }
+    }
+
+    /// The platform holds exactly the expected set, and an id came twice only if the book says that it may have.
+    pub fn assert_exact(&self, expected: &BTreeSet<String>, accepted: &[String]) {
+        let set: BTreeSet<String> = accepted.iter().cloned().collect();
+        let missing: Vec<_> = expected.difference(&set).collect();
+        let strange: Vec<_> = set.difference(expected).collect();
+        assert!(missing.is_empty() && strange.is_empty(), "missing {missing:?}, not expected {strange:?}");
+        let mut seen = BTreeSet::new();
+        let repeated: BTreeSet<String> = accepted.iter().filter(|id| !seen.insert(*id)).cloned().collect();
+        let untold: Vec<_> = repeated.difference(&self.may_repeat()).cloned().collect();
+        assert!(untold.is_empty(), "told twice, and the book does not know: {untold:?}");
+    }
+}
+
+fn config(summary: &Summary, dataset: &str, port: u16) -> String {
+    let Summary { crm, ads, location, webhook_public_key, .. } = summary;
+    format!(
+        r#"state_dir = "state"
+[ingress]
+listen = "127.0.0.1:{port}"
+[admin]
+listen = "127.0.0.1:0"
+[source.highlevel]
+component = "builtin:highlevel"
+base_url = "{crm}"
+webhook_public_key = """
+{webhook_public_key}"""
+[sink.meta]
+component = "builtin:meta"
+base_url = "{ads}"
+[mapper.default]
+component = "builtin:rules"
+[destination.ads]
+sink = "meta"
+id = "{dataset}"
+token = {{ file = "ads.token" }}
+[connection.acme]
+source = "highlevel"
+location = "{location}"
+token = {{ file = "crm.token" }}
+mapper = "default"
+destinations = ["ads"]
+[connection.acme.settings]
+country = "US"
+currency = "USD"
+"#
+    )
+}
+
+/// A second connection, to be added to a configuration.
+pub fn second_connection(location: &str) -> String {
+    format!(
+        "[connection.second]\nsource = \"highlevel\"\nlocation = \"{location}\"\ntoken = {{ file = \"crm.token\" }}\n\
+         mapper = \"default\"\ndestinations = [\"ads\"]\n"
+    )
+}
+
+/// A port nobody has, below those the system hands out by itself: while convey is down between two starts, nobody else gets it, and a
+/// sender that tries it does not by chance connect to itself.
+fn free_port() -> u16 {
+    const FIRST: u16 = 12_000;
+    const COUNT: u16 = 18_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let of_process = (std::process::id() % u32::from(COUNT)) as u16;
+    loop {
+        let port = FIRST + (of_process.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed) * 7)) % COUNT;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+async fn drain(mut from: impl AsyncRead + Unpin, to: Arc<Mutex<Vec<u8>>>) {
+    let mut part = vec![0; 16 * 1024];
+    while let Ok(read @ 1..) = from.read(&mut part).await {
+        to.lock().unwrap().extend_from_slice(&part[..read]);
+    }
+}
