@@ -30,8 +30,7 @@ pub const QUESTIONS: [Question; 7] = [
     Question {
         key: "location_token",
         prompt: "HighLevel private integration token",
-        found_at: "HighLevel, in the sub-account: Settings > Private Integrations > Create new integration. Scopes: contacts.readonly, \
-                   locations.readonly, locations/customFields.readonly, opportunities.readonly, calendars/events.readonly",
+        found_at: "HighLevel, in the sub-account: Settings > Private Integrations > Create new integration. Scope: contacts.readonly",
         example: "pit-00000000-0000-0000-0000-000000000000",
         secret: true,
         optional: false,
