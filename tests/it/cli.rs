@@ -109,9 +109,9 @@ fn check_finds_what_only_a_start_would_find() {
         "{said}"
     );
     let said = check(&text.replace("builtin:meta", "not.wasm"), 1);
-    assert!(said.contains("sink.meta: meta is not a WebAssembly component"), "{said}");
+    assert!(said.contains("sink.meta: `meta` is not a WebAssembly component"), "{said}");
     let said = check(&text.replace("builtin:meta", "builtin:rules"), 78);
-    assert!(said.contains("sink.meta: meta is not a sink: it exports convey:pipeline/mapper@0.1.0"), "{said}");
+    assert!(said.contains("sink.meta: `meta` is not a sink: it exports convey:pipeline/mapper@0.1.0"), "{said}");
     let said = check(&text.replace("builtin:meta", "builtin:mata"), 78);
     assert!(said.contains("convey component list"), "{said}");
     let allow = text.replace("[mapper.default]", "allow = [\"GET http://elsewhere.example/x\"]\n[mapper.default]");

@@ -12,7 +12,7 @@ async fn a_component_of_another_world_is_refused_with_both_names() {
     let sink = guests::component("convey-test-sink", guests::WASI);
     let refused =
         Mapper::new(&engine, engine.load("strange", &sink).unwrap(), String::new()).await.map(|_| ()).unwrap_err();
-    let wanted = "strange is not a mapper: it exports convey:pipeline/conversions-sink@0.1.0. A mapper exports convey:pipeline/mapper@0.1.0";
+    let wanted = "`strange` is not a mapper: it exports convey:pipeline/conversions-sink@0.1.0. A mapper exports convey:pipeline/mapper@0.1.0";
     assert_eq!(refused.to_string(), wanted);
     let mapper = guests::component("convey-test-mapper", guests::PURE);
     let refused = Sink::new(&engine, engine.load("strange", &mapper).unwrap()).map(|_| ()).unwrap_err();
@@ -28,7 +28,7 @@ fn a_mapper_built_with_wasi_is_refused_with_its_imports_and_the_right_target() {
     assert!(imports.iter().all(|import| import.starts_with("wasi:")), "{imports:?}");
     assert!(imports.iter().any(|import| import.starts_with("wasi:cli/")), "{imports:?}");
     let text = refused.to_string();
-    assert!(text.starts_with("strange imports wasi:") && text.contains("which a mapper may not"), "{text}");
+    assert!(text.starts_with("`strange` imports wasi:") && text.contains("which a mapper may not"), "{text}");
     assert!(text.ends_with("build it for wasm32-unknown-unknown, not for a WASI target"), "{text}");
 }
 
@@ -40,7 +40,7 @@ fn what_is_no_component_is_refused_with_the_way_to_make_one() {
         let refused = engine.load("strange", bytes).map(|_| ()).unwrap_err();
         assert!(matches!(refused, LoadError::NotAComponent { .. }), "{refused}");
         let text = refused.to_string();
-        assert!(text.starts_with("strange is not a WebAssembly component: "), "{text}");
+        assert!(text.starts_with("`strange` is not a WebAssembly component: "), "{text}");
         assert!(text.ends_with("A core module becomes one with `cargo component build` or wit-component"), "{text}");
     }
 }
