@@ -2,18 +2,20 @@
 
 use serde_json::Value;
 
-use crate::bindings::convey::pipeline::types::{
-    Appointment, Change, Contact, Note, Opportunity, Stage, TagDelta, Trigger,
-};
+use crate::belonging::{belonging, verb};
+use crate::beside::Beside;
+use crate::bindings::convey::pipeline::types::{Change, Contact, Trigger};
 use crate::bindings::exports::convey::pipeline::contact_source::Silence;
+use crate::catalogue::Catalogue;
 use crate::consent;
 use crate::contact::{contact, tags};
-use crate::digest;
 use crate::fact::{Fact, Place};
 use crate::fields;
 use crate::memory::Memory;
 use crate::settings::Settings;
-use crate::tags::{TagFact, TagMemory};
+use crate::sight::seen;
+use crate::tags::{TagMemory, same, tagged};
+use crate::time;
 use crate::webhook::{Said, Webhook};
 
 /// What is known of a contact while its deliveries are answered.
@@ -24,10 +26,16 @@ pub struct Scene<'a> {
     pub location: &'a str,
     /// Its settings.
     pub settings: &'a Settings,
+    /// What ids mean there.
+    pub catalogue: &'a Catalogue,
+    /// What is older is the past, ms; the end of time where nothing but the payload is to be told.
+    pub since: u64,
     /// The contact as the API returned it just now; none if it is gone or was not asked for.
     pub fetched: Option<&'a Value>,
     /// The last contact a delivery carried, for when there is none fetched.
     pub carried: Option<&'a Value>,
+    /// What was fetched beside it.
+    pub beside: &'a Beside,
 }
 
 /// The changes of one delivery, at least one, or why it holds none. `memory` learns what was told.
@@ -43,28 +51,53 @@ pub fn answer(
     let facts = match &webhook.said {
         Said::ContactCreated => created(scene, memory, webhook, &person, at),
         Said::ContactUpdated => updated(scene, memory, &person, at),
-        Said::ContactDeleted => once(memory.contact.once("deleted"), "contact", "", at, Trigger::ContactDeleted),
-        Said::TagsUpdated => retagged(memory, tags(&webhook.body), at),
-        Said::ConsentUpdated => consented(memory, &webhook.body, at),
+        Said::ContactDeleted => verb(&mut memory.contact, "deleted", "contact", "", at, Trigger::ContactDeleted),
+        Said::TagsUpdated => retagged(scene, memory, tags(&webhook.body), at),
+        Said::ConsentUpdated => consented(scene, memory, &webhook.body, at),
+        Said::Seen | Said::Swept => seen(scene, memory, webhook, at),
         other => belonging(memory, other, &webhook.kind, at),
     }?;
-    let place = Place { connection: scene.connection, settings: scene.settings, seen_at: received_at };
-    Ok(facts.into_iter().map(|fact| fact.change(&place, person.clone())).collect())
+    Ok(changes(scene, facts, &person, received_at))
 }
 
-/// First sight: what no delivery of this work spoke of is remembered as it is now.
+/// Facts about a person as changes.
+pub fn changes(scene: &Scene<'_>, facts: Vec<Fact>, person: &Contact, seen_at: u64) -> Vec<Change> {
+    let place = Place { connection: scene.connection, settings: scene.settings, catalogue: scene.catalogue, seen_at };
+    facts.into_iter().map(|fact| fact.change(&place, person.clone())).collect()
+}
+
+/// First sight: what no delivery of this work spoke of is remembered as it is now. And a contact told whole is noted as such.
 pub fn settle(scene: &Scene<'_>, memory: &mut Memory, at: u64) {
     let Some(fetched) = scene.fetched else { return };
     let person = contact(fetched);
-    memory.fields.get_or_insert_with(|| fields::fields(&person));
-    memory.tags.get_or_insert_with(|| TagMemory::baseline(person.tags.clone(), at));
+    let now = fields::fields(&person);
+    let told = memory.fields.get_or_insert_with(|| now.clone()) == &now;
+    let set = memory.own.applied(person.tags.clone(), at);
+    let tags = memory.tags.get_or_insert_with(|| TagMemory::baseline(set, at));
+    let tagged = same(tags.latest(), &person.tags);
+    let mark = consent::mark(&person.consent);
     if memory.consent.latest.is_empty() {
-        memory.consent.rest(&consent::mark(&person.consent), at);
+        memory.consent.rest(&mark, at);
+    }
+    let agreed = memory.consent.latest == mark || !consent::is_whole(fetched);
+    let heard_of = memory.contact.knows("created") || person.created_at.is_none_or(|born| born < scene.since);
+    if told && tagged && agreed && heard_of {
+        memory.seen_at = memory.seen_at.max(person.updated_at.unwrap_or_default());
     }
 }
 
+/// The creation of a contact that is no older than the connection and was not heard of: its webhook was lost or is late.
+pub fn newborn(scene: &Scene<'_>, memory: &mut Memory) -> Option<Fact> {
+    let at = time::at(scene.fetched?, "dateAdded").filter(|born| *born >= scene.since)?;
+    if memory.contact.is_gone() {
+        return None;
+    }
+    let version = memory.contact.once("created")?;
+    Some(Fact { kind: "contact", object: String::new(), version, at, trigger: Trigger::ContactCreated })
+}
+
 /// The best that is known of the person: the API's word, or the webhook's where the API has none left.
-fn person(scene: &Scene<'_>, webhook: &Webhook, id: &str) -> Contact {
+pub fn person(scene: &Scene<'_>, webhook: &Webhook, id: &str) -> Contact {
     let own = Some(&webhook.body).filter(|_| webhook.is_contact());
     let best = match webhook.said {
         Said::ContactDeleted => own,
@@ -81,18 +114,8 @@ fn person(scene: &Scene<'_>, webhook: &Webhook, id: &str) -> Contact {
     {
         person.consent = consent::consent(&webhook.body);
     }
+    scene.beside.enrich(&mut person, scene.settings.enrich);
     person
-}
-
-fn once(
-    version: Option<String>,
-    kind: &'static str,
-    object: &str,
-    at: u64,
-    trigger: Trigger,
-) -> Result<Vec<Fact>, Silence> {
-    let version = version.ok_or(Silence::Repeated)?;
-    Ok(vec![Fact { kind, object: object.to_owned(), version, at, trigger }])
 }
 
 fn created(
@@ -102,26 +125,36 @@ fn created(
     person: &Contact,
     at: u64,
 ) -> Result<Vec<Fact>, Silence> {
-    let mut facts = once(memory.contact.once("created"), "contact", "", at, Trigger::ContactCreated)?;
+    let told = verb(&mut memory.contact, "created", "contact", "", at, Trigger::ContactCreated);
     let said = contact(&webhook.body);
     if scene.fetched.is_some() && memory.fields.is_none() {
+        let moved_on = person.updated_at.is_none_or(|updated| updated > at.max(person.created_at.unwrap_or(0)));
         let said = Contact { id: person.id.clone(), ..said.clone() };
-        memory.fields = Some(fields::at_creation(&said, person));
+        memory.fields = Some(if moved_on { fields::at_creation(&said, person) } else { fields::fields(person) });
     }
     if memory.consent.latest.is_empty() {
         memory.consent.rest(&consent::mark(&said.consent), at);
     }
-    match &mut memory.tags {
-        Some(tags) => facts.extend(tags.born(said.tags, at).map(tagged)),
-        None => memory.tags = Some(TagMemory::baseline(said.tags, at)),
+    let set = memory.own.applied(said.tags, at);
+    // Also where the creation was told by another road: tags that came after it may have been taken for older ones.
+    let since = match &mut memory.tags {
+        Some(tags) => tags.born(set, at).map(tagged),
+        None => {
+            memory.tags = Some(TagMemory::baseline(set, at));
+            None
+        }
+    };
+    match (told, since) {
+        (Err(silence), None) => Err(silence),
+        (told, since) => Ok(told.unwrap_or_default().into_iter().chain(since).collect()),
     }
-    Ok(facts)
 }
 
 fn updated(scene: &Scene<'_>, memory: &mut Memory, person: &Contact, at: u64) -> Result<Vec<Fact>, Silence> {
+    let born = newborn(scene, memory);
     let Some(before) = &memory.fields else {
         memory.fields = scene.fetched.map(|_| fields::fields(person));
-        return Err(Silence::Baseline);
+        return told(born.into_iter().collect(), Silence::Baseline);
     };
     let after = if scene.fetched.is_some() {
         fields::fields(person)
@@ -131,182 +164,50 @@ fn updated(scene: &Scene<'_>, memory: &mut Memory, person: &Contact, at: u64) ->
     };
     let changed = fields::changed(before, &after);
     if changed.is_empty() {
-        return Err(Silence::Unchanged);
+        let silence = if memory.own.echoes_fields(at) { Silence::OwnWrite } else { Silence::Unchanged };
+        return told(born.into_iter().collect(), silence);
     }
     let mark = fields::mark(&after);
     let version = format!("{mark}.{}", memory.contact.count(&mark));
     memory.fields = Some(after);
-    Ok(vec![Fact { kind: "contact", object: String::new(), version, at, trigger: Trigger::ContactUpdated(changed) }])
+    let fact = Fact { kind: "contact", object: String::new(), version, at, trigger: Trigger::ContactUpdated(changed) };
+    Ok(born.into_iter().chain([fact]).collect())
 }
 
-fn retagged(memory: &mut Memory, tags: Vec<String>, at: u64) -> Result<Vec<Fact>, Silence> {
-    let Some(known) = &mut memory.tags else {
-        memory.tags = Some(TagMemory::baseline(tags, at));
-        return Err(Silence::Baseline);
+fn told(facts: Vec<Fact>, silence: Silence) -> Result<Vec<Fact>, Silence> {
+    if facts.is_empty() { Err(silence) } else { Ok(facts) }
+}
+
+fn retagged(scene: &Scene<'_>, memory: &mut Memory, tags: Vec<String>, at: u64) -> Result<Vec<Fact>, Silence> {
+    let mut facts: Vec<Fact> = newborn(scene, memory).into_iter().collect();
+    let tags = memory.own.applied(tags, at);
+    let echo = memory.own.echoes_tags(&tags, at);
+    let silence = match &mut memory.tags {
+        None => {
+            memory.tags = Some(TagMemory::baseline(tags, at));
+            Silence::Baseline
+        }
+        Some(known) => {
+            facts.extend(known.state(tags, at).into_iter().map(tagged));
+            if known.was_told() { Silence::Repeated } else { Silence::Unchanged }
+        }
     };
-    let facts: Vec<Fact> = known.state(tags, at).into_iter().map(tagged).collect();
-    match facts.is_empty() {
-        true if known.was_told() => Err(Silence::Repeated),
-        true => Err(Silence::Unchanged),
-        false => Ok(facts),
-    }
+    told(facts, if echo { Silence::OwnWrite } else { silence })
 }
 
-/// The fact of a difference in tags.
-fn tagged(TagFact { delta, version, at }: TagFact) -> Fact {
-    Fact { kind: "tags", object: String::new(), version, at, trigger: Trigger::TagsChanged(delta) }
-}
-
-fn consented(memory: &mut Memory, body: &Value, at: u64) -> Result<Vec<Fact>, Silence> {
+fn consented(scene: &Scene<'_>, memory: &mut Memory, body: &Value, at: u64) -> Result<Vec<Fact>, Silence> {
     let mark = consent::mark(&consent::consent(body));
+    let mut facts: Vec<Fact> = newborn(scene, memory).into_iter().collect();
     let known = &mut memory.consent;
     if known.latest.is_empty() {
         known.rest(&mark, at);
-        return Err(Silence::Baseline);
+        return told(facts, Silence::Baseline);
     }
-    let told = known.knows(&mark);
+    let silence = if known.knows(&mark) { Silence::Repeated } else { Silence::Unchanged };
     // An older state says nothing of now, and the change could only carry today's consent.
-    if at <= known.at && known.latest != mark {
-        return Err(if told { Silence::Repeated } else { Silence::Unchanged });
+    let stale = at <= known.at && known.latest != mark;
+    if let Some(version) = if stale { None } else { known.state(&mark, at) } {
+        facts.push(Fact { kind: "consent", object: String::new(), version, at, trigger: Trigger::ConsentChanged });
     }
-    let version = known.state(&mark, at).ok_or(if told { Silence::Repeated } else { Silence::Unchanged })?;
-    once(Some(version), "consent", "", at, Trigger::ConsentChanged)
-}
-
-/// Facts that speak of themselves, also at first sight.
-fn belonging(memory: &mut Memory, said: &Said, kind: &str, at: u64) -> Result<Vec<Fact>, Silence> {
-    match said {
-        Said::TaskCreated(task) => {
-            let version = memory.object("task", &task.id).told.once("created");
-            once(version, "task", &task.id, at, Trigger::TaskCreated(task.clone()))
-        }
-        Said::TaskCompleted(task) => {
-            let version = memory.object("task", &task.id).told.once("completed");
-            once(version, "task", &task.id, at, Trigger::TaskCompleted(task.clone()))
-        }
-        Said::TaskDeleted(task) => {
-            let version = memory.object("task", &task.id).told.once("deleted");
-            once(version, "task", &task.id, at, Trigger::TaskDeleted(task.id.clone()))
-        }
-        Said::NoteCreated(note) | Said::NoteUpdated(note) | Said::NoteDeleted(note) => noted(memory, said, note, at),
-        Said::Appointment(appointment, gone) => met(memory, appointment, *gone, at),
-        Said::Opportunity(opportunity, gone) => {
-            let told = pursued(memory, opportunity, *gone, at);
-            // An assignee is not part of what is told: no twin, but nothing new either.
-            told.map_err(|silence| if kind == "OpportunityAssignedToUpdate" { Silence::Unchanged } else { silence })
-        }
-        Said::Reported(conversion) => {
-            let value = conversion.value.map(|value| value.to_string()).unwrap_or_default();
-            let currency = conversion.currency.as_deref().unwrap_or_default();
-            let object = match &conversion.external_id {
-                Some(id) => digest::mark(&[&conversion.event_type, id]),
-                None => digest::mark(&[&conversion.event_type, &value, currency, &at.to_string()]),
-            };
-            let version = memory.object("conversion", &object).told.once("reported");
-            once(version, "conversion", &object, at, Trigger::ConversionReported(conversion.clone()))
-        }
-        _ => Err(Silence::Irrelevant),
-    }
-}
-
-fn noted(memory: &mut Memory, said: &Said, note: &Note, at: u64) -> Result<Vec<Fact>, Silence> {
-    let told = &mut memory.object("note", &note.id).told;
-    let mark = digest::mark(&[&note.body]);
-    let (version, trigger) = match said {
-        Said::NoteCreated(_) => {
-            let version = told.once("created");
-            // Its first text is told with it: an update that repeats it is a twin, however late.
-            if version.is_some() {
-                told.count(&mark);
-                if told.latest.is_empty() {
-                    told.rest(&mark, at);
-                }
-            }
-            (version, Trigger::NoteCreated(note.clone()))
-        }
-        Said::NoteDeleted(_) => {
-            let version = told.once("deleted");
-            told.end(&mark, at);
-            (version, Trigger::NoteDeleted(note.id.clone()))
-        }
-        _ => (told.state(&mark, at), Trigger::NoteUpdated(note.clone())),
-    };
-    once(version, "note", &note.id, at, trigger)
-}
-
-fn met(memory: &mut Memory, appointment: &Appointment, gone: bool, at: u64) -> Result<Vec<Fact>, Silence> {
-    let told = &mut memory.object("appointment", &appointment.id).told;
-    let time = |time: Option<u64>| time.map(|time| time.to_string()).unwrap_or_default();
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let mark = digest::mark(&[
-        &text(&appointment.title),
-        &text(&appointment.status),
-        &time(appointment.starts_at),
-        &time(appointment.ends_at),
-    ]);
-    let version = if gone {
-        let version = told.once("deleted");
-        told.end(&mark, at);
-        version
-    } else {
-        told.state(&mark, at)
-    };
-    once(version, "appointment", &appointment.id, at, Trigger::AppointmentChanged(appointment.clone()))
-}
-
-/// One change of an opportunity arrives as two or more webhooks (create + update, update + stage update, delete + update, …): the state
-/// they carry is the same, and the first of them tells it.
-fn pursued(memory: &mut Memory, opportunity: &Opportunity, gone: bool, at: u64) -> Result<Vec<Fact>, Silence> {
-    let object = memory.object("opportunity", &opportunity.id);
-    let (pipeline, stage) =
-        opportunity.stage.as_ref().map_or(("", ""), |stage| (stage.pipeline_id.as_str(), stage.id.as_str()));
-    let value = opportunity.value.map(|value| value.to_string()).unwrap_or_default();
-    let name = opportunity.name.as_deref().unwrap_or_default();
-    let mark = digest::mark(&[name, pipeline, stage, opportunity.status.as_deref().unwrap_or_default(), &value]);
-    let version = if gone {
-        let version = object.told.once("deleted");
-        object.told.end(&mark, at);
-        version
-    } else {
-        object.told.state(&mark, at)
-    };
-    let version = version.ok_or(Silence::Repeated)?;
-    let seen = if stage.is_empty() { Vec::new() } else { object.enter(pipeline, stage, at) };
-    let earlier =
-        seen.into_iter().map(|(pipeline_id, id)| Stage { pipeline_id, pipeline: None, id, name: None, position: None });
-    let told = Opportunity { earlier: earlier.collect(), ..opportunity.clone() };
-    once(Some(version), "opportunity", &opportunity.id, at, Trigger::OpportunityChanged(told))
-}
-
-/// What a payload alone says where only the difference to a memory could tell more: every field and tag it carries counts as new.
-pub fn at_face_value(scene: &Scene<'_>, webhook: &Webhook, received_at: u64) -> Result<Vec<Change>, Silence> {
-    let mut memory = Memory::default();
-    let at = webhook.happened_at(received_at);
-    match webhook.said {
-        Said::ContactUpdated => memory.fields = Some(fields::Fields::new()),
-        Said::TagsUpdated => memory.tags = Some(TagMemory::baseline(Vec::new(), 0)),
-        Said::ConsentUpdated => memory.consent.rest("unknown", 0),
-        _ => {}
-    }
-    match (answer(scene, &mut memory, webhook, received_at), &webhook.said, &webhook.contact) {
-        // A payload without any tag, or without a time, still states a fact: nothing came and nothing went.
-        (
-            Err(Silence::Unchanged | Silence::Repeated),
-            Said::ContactUpdated | Said::TagsUpdated | Said::ConsentUpdated,
-            Some(id),
-        ) => {
-            let (kind, trigger) = match webhook.said {
-                Said::TagsUpdated => {
-                    ("tags", Trigger::TagsChanged(TagDelta { added: tags(&webhook.body), removed: Vec::new() }))
-                }
-                Said::ConsentUpdated => ("consent", Trigger::ConsentChanged),
-                _ => ("contact", Trigger::ContactUpdated(Vec::new())),
-            };
-            let person = person(scene, webhook, id);
-            let version = fields::mark(&fields::fields(&person));
-            let place = Place { connection: scene.connection, settings: scene.settings, seen_at: received_at };
-            Ok(vec![Fact { kind, object: String::new(), version, at, trigger }.change(&place, person)])
-        }
-        (answer, ..) => answer,
-    }
+    told(facts, silence)
 }

@@ -9,8 +9,8 @@ use crate::json::text;
 const DAILY_PAUSE_MS: u32 = 60 * 60 * 1000;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
-/// Classifies an answer that is no success. Header names are in lower case.
-pub fn classify(status: u16, headers: &[(String, String)], body: &[u8]) -> SourceError {
+/// Classifies an answer that is no success. Header names are in lower case; `scope` is the one that the request needs.
+pub fn classify(status: u16, headers: &[(String, String)], body: &[u8], scope: &str) -> SourceError {
     let body: Value =
         serde_json::from_slice(body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()));
     let said = message(&body).to_lowercase();
@@ -21,18 +21,18 @@ pub fn classify(status: u16, headers: &[(String, String)], body: &[u8]) -> Sourc
             SourceError::Invalid(told("the API version is not accepted; set api_version in the settings"))
         }
         // A 401 all the same, but a new token would not help.
-        401 if has("not authorized for this scope") => SourceError::Forbidden(told(
-            "the token lacks the scope of this request (reading contacts needs contacts.readonly)",
-        )),
-        401 if has("user type mismatch") || has("authclass type") => SourceError::Forbidden(told(
-            "the token is an agency's; a location's token with contacts.readonly is needed",
-        )),
+        401 if has("not authorized for this scope") => {
+            SourceError::Forbidden(told(&format!("the token lacks the scope {scope}")))
+        }
+        401 if has("user type mismatch") || has("authclass type") => SourceError::Forbidden(told(&format!(
+            "the token is an agency's; a location's token with {scope} is needed"
+        ))),
         401 => SourceError::Unauthorized(told("the token is not valid, or no longer")),
         403 if has("1010") => SourceError::Forbidden(told(
             "the vendor's proxy refused the client (error 1010): the User-Agent header is missing",
         )),
         403 if has("location") => SourceError::Forbidden(told("the token has no access to this location")),
-        403 => SourceError::Forbidden(told("the request is not allowed; check the scope contacts.readonly")),
+        403 => SourceError::Forbidden(told(&format!("the request is not allowed; check the scope {scope}"))),
         404 if has("cannot get") || has("cannot post") || has("cannot put") || has("cannot delete") => {
             SourceError::Invalid(told("no such route in this API version"))
         }
@@ -100,6 +100,7 @@ fn pause(headers: &[(String, String)]) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scope::{CONTACTS_READ, CONTACTS_WRITE};
 
     fn word(error: &SourceError) -> &'static str {
         match error {
@@ -155,27 +156,32 @@ mod tests {
             (418, "", "invalid"),
             (302, "", "invalid"),
         ] {
-            assert_eq!(word(&classify(status, &[], body.as_bytes())), expected, "{status} {body}");
+            assert_eq!(word(&classify(status, &[], body.as_bytes(), CONTACTS_READ)), expected, "{status} {body}");
         }
     }
 
     #[test]
     fn a_missing_scope_is_named_and_people_are_not() {
         let SourceError::Forbidden(text) =
-            classify(401, &[], br#"{"message":"The token is not authorized for this scope."}"#)
+            classify(401, &[], br#"{"message":"The token is not authorized for this scope."}"#, CONTACTS_WRITE)
         else {
             panic!("a missing scope is forbidden")
         };
-        assert!(text.contains("contacts.readonly"));
+        assert!(text.contains("contacts.write"));
         let body = br#"{"message":"bad email zoe@example.org","meta":{"contactName":"Zoe"},"traceId":"a1-b2"}"#;
         for status in [400, 401, 403, 404, 422, 500] {
-            let text = format!("{:?}", classify(status, &[], body));
+            let text = format!("{:?}", classify(status, &[], body, CONTACTS_WRITE));
             assert!(text.contains("traceId a1-b2") && !text.contains("zoe") && !text.contains("Zoe"), "{text}");
         }
-        let odd = format!("{:?}", classify(422, &[], br#"{"message":["property zoe@example.org should not exist"]}"#));
+        let odd = format!(
+            "{:?}",
+            classify(422, &[], br#"{"message":["property zoe@example.org should not exist"]}"#, CONTACTS_WRITE)
+        );
         assert!(!odd.contains("zoe"), "{odd}");
-        let field =
-            format!("{:?}", classify(422, &[], br#"{"message":["property additionalEmails should not exist"]}"#));
+        let field = format!(
+            "{:?}",
+            classify(422, &[], br#"{"message":["property additionalEmails should not exist"]}"#, CONTACTS_WRITE)
+        );
         assert!(field.contains("additionalEmails"), "{field}");
     }
 

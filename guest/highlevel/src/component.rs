@@ -3,10 +3,10 @@
 use wstd::runtime::block_on;
 
 use crate::bindings::exports::convey::pipeline::contact_source::{
-    Answer, Change, CrmCommand, Delivery, Execution, Guest, Identity, Page, Profile, Query, Readings, SourceError,
-    Subject, Work,
+    Answer, Change, CrmCommand, Delivery, Execution, Guest, Identity, Needs, Page, Profile, Query, Readings,
+    SourceError, Subject, Sweep, Work,
 };
-use crate::{ask, describe, http, identify, interpret, read, settings};
+use crate::{describe, execute, http, identify, interpret, needs, poll, probe, query, read, settings, time};
 
 /// The HighLevel contact source.
 pub struct Highlevel;
@@ -24,29 +24,34 @@ impl Guest for Highlevel {
         interpret::interpret(&subject, trigger.as_deref(), &bodies)
     }
 
-    fn configure(text: String) -> Result<(), String> {
-        settings::parse(&text).map(|_| ())
+    fn configure(text: String) -> Result<Needs, String> {
+        settings::parse(&text).map(|settings| needs::needs(&settings))
     }
 
     fn read(subject: Subject, work: Vec<Work>) -> Readings {
-        block_on(read::read(&subject, &work, http::get))
+        block_on(read::read(&subject, &work, &http::send))
     }
 
-    fn poll(_subject: Subject, _cursor: Option<String>) -> Result<Page, SourceError> {
-        ask::poll()
+    fn poll(subject: Subject, sweep: Sweep, cursor: Option<String>) -> Result<Page, SourceError> {
+        block_on(poll::poll(&subject, sweep, cursor.as_deref(), time::now(), &http::send))
     }
 
     fn ask(subject: Subject, query: Query) -> Result<Answer, SourceError> {
-        block_on(ask::ask(&subject, query, http::get))
+        block_on(query::ask(&subject, query, &http::send))
+    }
+
+    fn probe(subject: Subject, scope: String) -> Result<(), SourceError> {
+        block_on(probe::probe(&subject, &scope, &http::send))
     }
 
     fn execute(
-        _subject: Subject,
-        _contact: Option<String>,
-        _memory: Option<Vec<u8>>,
-        _command: CrmCommand,
-        _key: String,
+        subject: Subject,
+        contact: Option<String>,
+        memory: Option<Vec<u8>>,
+        command: CrmCommand,
+        key: String,
     ) -> Result<Execution, SourceError> {
-        ask::execute()
+        let (contact, memory) = (contact.as_deref(), memory.as_deref());
+        block_on(execute::execute(&subject, contact, memory, command, &key, time::now(), &http::send))
     }
 }

@@ -25,6 +25,17 @@ pub fn mark(consent: &Consent) -> String {
     digest::mark(&[if consent.do_not_disturb { "dnd" } else { "open" }, &consent.blocked_channels.join(" ")])
 }
 
+/// Whether an answer says how each channel stands.
+pub fn is_whole(value: &Value) -> bool {
+    value.get("dndSettings").is_some_and(Value::is_object)
+}
+
+/// Whether a mark is of a consent that names no channel.
+pub fn is_plain(known: &str) -> bool {
+    let plain = |do_not_disturb| mark(&Consent { do_not_disturb, blocked_channels: Vec::new() });
+    known == plain(true) || known == plain(false)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -38,5 +49,13 @@ mod tests {
         assert_eq!(consent(&dated).blocked_channels, ["email", "sms"]);
         assert_eq!(mark(&consent(&dated)), mark(&consent(&v3)));
         assert_ne!(mark(&consent(&dated)), mark(&consent(&json!({"dnd": true}))));
+    }
+
+    #[test]
+    fn an_answer_without_channels_is_not_whole() {
+        let plain = json!({"dnd": true});
+        assert!(!is_whole(&plain) && is_plain(&mark(&consent(&plain))));
+        let whole = json!({"dndSettings": {"SMS": {"status": "active"}}});
+        assert!(is_whole(&whole) && !is_plain(&mark(&consent(&whole))));
     }
 }

@@ -1,9 +1,10 @@
 //! What the operator is asked to grant, and how the host reads a HighLevel webhook before any guest runs.
 
-use crate::bindings::convey::pipeline::types::Operation;
 use crate::bindings::exports::convey::pipeline::contact_source::{
-    Encoding, Envelope, GrantState, Oauth, Profile, RateLimit, Signature, SignatureAlgorithm,
+    Encoding, Envelope, GrantState, Oauth, Profile, RateHeaders, RateLimit, Signature, SignatureAlgorithm,
 };
+use crate::operations;
+use crate::scope::EXCHANGE;
 use crate::settings::ApiVersion;
 
 /// Where every request goes.
@@ -18,12 +19,7 @@ pub fn profile() -> Profile {
     Profile {
         name: "highlevel".into(),
         base_url: BASE_URL.into(),
-        operations: vec![Operation {
-            name: "contact".into(),
-            method: "GET".into(),
-            path: "/contacts/{id}".into(),
-            scope: Some("contacts.readonly".into()),
-        }],
+        operations: operations::operations(),
         signatures: vec![
             signature(
                 "X-GHL-Signature",
@@ -41,7 +37,7 @@ pub fn profile() -> Profile {
         ],
         oauth: Some(oauth()),
         // HighLevel, OAuth 2.0 documentation, "rate limits": per app and location.
-        limits: Some(RateLimit { requests: 100, per_ms: 10_000, daily: Some(200_000) }),
+        limits: Some(RateLimit { requests: 100, per_ms: 10_000, daily: Some(200_000), headers: rate_headers() }),
         envelope: Envelope {
             id: "/webhookId".into(),
             sent_at: Some("/timestamp".into()),
@@ -67,9 +63,15 @@ fn oauth() -> Oauth {
         authorize_url: "https://marketplace.gohighlevel.com/v2/oauth/chooselocation".into(),
         token_url: format!("{BASE_URL}/oauth/token"),
         exchange_url: Some(format!("{BASE_URL}/oauth/locationToken")),
-        scopes: vec!["contacts.readonly".into()],
+        // What an app may ever be asked for; a location's own login asks for less.
+        scopes: operations::scopes().into_iter().chain([EXCHANGE.into()]).collect(),
         parameters: pairs(&[("user_type", "Location")]),
         names: pairs(&[
+            ("client_id", "client_id"),
+            ("client_secret", "client_secret"),
+            ("grant_type", "grant_type"),
+            ("code", "code"),
+            ("redirect_uri", "redirect_uri"),
             ("access_token", "access_token"),
             ("refresh_token", "refresh_token"),
             ("expires_in_s", "expires_in"),
@@ -85,6 +87,19 @@ fn oauth() -> Oauth {
             // An install webhook may come before its code can be exchanged.
             ("Authorization code not found".into(), GrantState::Wait),
         ],
+        // The other 401s (a scope, a kind of token, a version header) are the same with a new token.
+        expired: ["Invalid JWT", "access token is invalid", "expired"].map(String::from).to_vec(),
+    }
+}
+
+/// HighLevel, OAuth 2.0 documentation, "rate limits"; the last is not documented there and parsed by the vendor's own SDK.
+fn rate_headers() -> RateHeaders {
+    RateHeaders {
+        limit: Some("x-ratelimit-max".into()),
+        interval_ms: Some("x-ratelimit-interval-milliseconds".into()),
+        remaining: Some("x-ratelimit-remaining".into()),
+        daily_remaining: Some("x-ratelimit-daily-remaining".into()),
+        daily_reset_ms: Some("x-ratelimit-daily-reset".into()),
     }
 }
 
@@ -111,8 +126,26 @@ mod tests {
 
     #[test]
     fn scopes_asked_for_are_those_of_the_operations() {
-        let profile = profile();
-        let needed: Vec<_> = profile.operations.iter().filter_map(|operation| operation.scope.clone()).collect();
-        assert_eq!(profile.oauth.map(|oauth| oauth.scopes), Some(needed));
+        let scopes = profile().oauth.map(|oauth| oauth.scopes).unwrap_or_default();
+        for operation in profile().operations {
+            assert!(operation.scope.is_some_and(|scope| scopes.contains(&scope)), "{}", operation.name);
+        }
+        assert_eq!(scopes.len(), 7);
+        assert!(scopes.iter().any(|scope| scope == "oauth.write"), "an agency's token is traded with it");
+    }
+
+    #[test]
+    fn a_401_that_no_token_cures_is_not_called_expired() {
+        let expired = oauth().expired;
+        let cured = |said: &str| expired.iter().any(|words| said.contains(words));
+        assert!(cured("Invalid JWT") && cured("Invalid token: access token is invalid"));
+        for said in [
+            "The token is not authorized for this scope.",
+            "Token's user type mismatch!",
+            "Invalid Private Integration token",
+            "version header was not found.",
+        ] {
+            assert!(!cured(said), "{said}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! A fact and the change that carries it.
 
 use crate::bindings::convey::pipeline::types::{Change, Contact, Trigger};
+use crate::catalogue::{self, Catalogue};
 use crate::digest;
 use crate::settings::Settings;
 
@@ -22,25 +23,32 @@ pub struct Fact {
 pub struct Place<'a> {
     /// The connection.
     pub connection: &'a str,
-    /// Its settings: the location's country and currency.
+    /// Its settings: the location's country and currency, where the operator knows better than the catalogue.
     pub settings: &'a Settings,
+    /// What the ids in the fact mean, and the location's country and currency.
+    pub catalogue: &'a Catalogue,
     /// When the delivery that told it was received, ms.
     pub seen_at: u64,
 }
 
+/// The id of a fact's change: a function of the fact alone, so webhook, poll, twin, sweep and a second reading after a crash give the same.
+pub fn id(connection: &str, contact: &str, kind: &str, object: &str, version: &str) -> String {
+    digest::hex(&["change", connection, contact, kind, object, version], 32)
+}
+
 impl Fact {
-    /// The change. Its id is a function of the fact alone, so webhook, poll, twin and a second reading after a crash give the same.
+    /// The change, with names for the ids in it.
     pub fn change(self, place: &Place<'_>, contact: Contact) -> Change {
-        let id = digest::hex(&["change", place.connection, &contact.id, self.kind, &self.object, &self.version], 32);
+        let said = |set: &Option<String>, known: &Option<String>| set.clone().or_else(|| known.clone());
         Change {
-            id,
+            id: id(place.connection, &contact.id, self.kind, &self.object, &self.version),
             connection: place.connection.to_owned(),
             occurred_at: self.at,
             seen_at: place.seen_at,
-            country: place.settings.country.clone(),
-            currency: place.settings.currency.clone(),
-            trigger: self.trigger,
-            contact,
+            country: said(&place.settings.country, &place.catalogue.country),
+            currency: said(&place.settings.currency, &place.catalogue.currency),
+            trigger: place.catalogue.resolve(self.trigger),
+            contact: catalogue::resolved(contact, Some(place.catalogue)),
         }
     }
 }
@@ -54,7 +62,7 @@ mod tests {
 
     #[test]
     fn the_id_is_the_facts_and_nothing_elses() {
-        let settings = Settings::default();
+        let (settings, catalogue) = (Settings::default(), Catalogue::default());
         let change = |connection: &str, object: &str, version: &str, at: u64| {
             let fact = Fact {
                 kind: "task",
@@ -63,7 +71,7 @@ mod tests {
                 at,
                 trigger: Trigger::ContactCreated,
             };
-            let place = Place { connection, settings: &settings, seen_at: at + 1 };
+            let place = Place { connection, settings: &settings, catalogue: &catalogue, seen_at: at + 1 };
             fact.change(&place, contact(&json!({"id": "c"}))).id
         };
         assert_eq!(change("n", "t", "created", 1), change("n", "t", "created", 2));
@@ -71,5 +79,22 @@ mod tests {
         assert_ne!(change("n", "t", "created", 1), change("n", "u", "created", 1));
         assert_ne!(change("n", "t", "created", 1), change("n", "t", "completed", 1));
         assert_eq!(change("n", "t", "created", 1).len(), 32);
+    }
+
+    #[test]
+    fn the_settings_win_over_the_catalogue() {
+        let settings = Settings { currency: Some("EUR".into()), ..Settings::default() };
+        let mut catalogue = Catalogue::default();
+        (catalogue.country, catalogue.currency) = (Some("IE".into()), Some("USD".into()));
+        let fact = Fact {
+            kind: "contact",
+            object: String::new(),
+            version: "created".into(),
+            at: 1,
+            trigger: Trigger::ContactCreated,
+        };
+        let place = Place { connection: "n", settings: &settings, catalogue: &catalogue, seen_at: 2 };
+        let change = fact.change(&place, contact(&json!({"id": "c"})));
+        assert_eq!((change.country.as_deref(), change.currency.as_deref()), (Some("IE"), Some("EUR")));
     }
 }

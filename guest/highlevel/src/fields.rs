@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use crate::bindings::convey::pipeline::types::{Attribution, Contact, FieldValue};
+use crate::contact::contact;
 use crate::digest;
 
 /// Field name (the contract's) to digest. A field that is empty is not in it.
@@ -65,6 +68,43 @@ pub fn at_creation(webhook: &Contact, fetched: &Contact) -> Fields {
     fields
 }
 
+/// The fields at the sight in a list's row where the contact fetched has moved on since. A row leaves out what it does not know and spells names in
+/// lower case, so only what it surely says otherwise is taken from it.
+pub fn at_sight(row: &Value, fetched: &Contact) -> Fields {
+    let said = contact(row);
+    let mut fields = fields(fetched);
+    let then = self::fields(&said);
+    let knows = |keys: &[&str]| keys.iter().any(|key| row.get(key).is_some());
+    let same = |a: &Option<String>, b: &Option<String>| {
+        a.as_deref().unwrap_or_default().to_lowercase() == b.as_deref().unwrap_or_default().to_lowercase()
+    };
+    let differs = [
+        ("first-name", knows(&["firstName", "firstNameLowerCase"]) && !same(&said.first_name, &fetched.first_name)),
+        ("last-name", knows(&["lastName", "lastNameLowerCase"]) && !same(&said.last_name, &fetched.last_name)),
+        ("emails", knows(&["email"]) && said.emails.first() != fetched.emails.first()),
+        ("phones", knows(&["phone"]) && said.phones.first() != fetched.phones.first()),
+        ("street", knows(&["address", "address1"]) && said.street != fetched.street),
+        ("city", knows(&["city"]) && said.city != fetched.city),
+        ("state", knows(&["state"]) && said.state != fetched.state),
+        ("postal-code", knows(&["postalCode"]) && said.postal_code != fetched.postal_code),
+        ("source", knows(&["source"]) && said.source != fetched.source),
+    ];
+    let custom: Vec<String> = if knows(&["customFields"]) {
+        let named = fields.keys().chain(then.keys()).filter(|name| name.starts_with("custom-fields."));
+        named.filter(|name| fields.get(*name) != then.get(*name)).cloned().collect()
+    } else {
+        Vec::new()
+    };
+    let plain = differs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned());
+    for name in plain.chain(custom) {
+        match then.get(&name) {
+            Some(value) => fields.insert(name, value.clone()),
+            None => fields.remove(&name),
+        };
+    }
+    fields
+}
+
 /// Names of the fields that differ, in order.
 pub fn changed(before: &Fields, after: &Fields) -> Vec<String> {
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
@@ -111,7 +151,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::contact::contact;
 
     #[test]
     fn only_what_changed_is_named() {
@@ -141,5 +180,19 @@ mod tests {
             &json!({"id": "c", "firstName": "A", "email": "a@b.c", "additionalEmails": ["d@e.f"], "city": "Y", "state": "TX", "businessId": "b"}),
         );
         assert_eq!(changed(&at_creation(&said, &now), &fields(&now)), ["city", "state"]);
+    }
+
+    #[test]
+    fn a_row_is_believed_where_it_speaks() {
+        let row = json!({"id": "c", "firstNameLowerCase": "zoë", "lastNameLowerCase": "old", "email": "a@b.c", "customFields": [{"id": "f", "value": 1}]});
+        let now = contact(
+            &json!({"id": "c", "firstName": "Zoë", "lastName": "New", "email": "d@e.f", "city": "Austin", "gender": "female",
+            "customFields": [{"id": "f", "value": 2}, {"id": "g", "value": "x"}]}),
+        );
+        assert_eq!(
+            changed(&at_sight(&row, &now), &fields(&now)),
+            ["custom-fields.f", "custom-fields.g", "emails", "last-name"]
+        );
+        assert_eq!(at_sight(&json!({"id": "c"}), &now), fields(&now));
     }
 }

@@ -2,22 +2,36 @@
 
 use serde_json::Value;
 
-use crate::answer::{Scene, at_face_value};
+use crate::answer::Scene;
+use crate::beside::Beside;
 use crate::bindings::convey::pipeline::types::{Change, Origin};
 use crate::bindings::exports::convey::pipeline::contact_source::{Silence, Subject};
+use crate::catalogue::{self, Catalogue};
 use crate::json::text;
 use crate::settings::{self, Settings};
 use crate::time;
 use crate::webhook::{Said, Webhook, event, object, parse};
 
+mod face;
+
+use face::at_face_value;
+
 /// Each body as changes. `trigger` says what happened to a bare contact (default: it was created); a webhook says so itself.
 /// Errors: why a body holds no change, one a body.
 pub fn interpret(subject: &Subject, trigger: Option<&str>, bodies: &[Vec<u8>]) -> Vec<Result<Vec<Change>, String>> {
     let settings = settings::parse(&subject.settings);
-    bodies.iter().map(|body| one(subject, settings.as_ref().map_err(Clone::clone)?, trigger, body)).collect()
+    let catalogue = catalogue::of(subject).unwrap_or_default();
+    let one = |body: &Vec<u8>| one(subject, settings.as_ref().map_err(Clone::clone)?, &catalogue, trigger, body);
+    bodies.iter().map(one).collect()
 }
 
-fn one(subject: &Subject, settings: &Settings, trigger: Option<&str>, body: &[u8]) -> Result<Vec<Change>, String> {
+fn one(
+    subject: &Subject,
+    settings: &Settings,
+    catalogue: &Catalogue,
+    trigger: Option<&str>,
+    body: &[u8],
+) -> Result<Vec<Change>, String> {
     let value = object(body)?;
     let bare = event(&value).is_none();
     let webhook = if bare { bare_contact(value, trigger)? } else { parse(body, &Origin::Webhook)? };
@@ -25,8 +39,17 @@ fn one(subject: &Subject, settings: &Settings, trigger: Option<&str>, body: &[u8
     let inner = webhook.body.get("appointment").unwrap_or(&webhook.body);
     let happened_at = webhook.happened_at(time::at(inner, "dateAdded").unwrap_or(0));
     let fetched = Some(&webhook.body).filter(|_| bare || webhook.is_contact());
-    let scene =
-        Scene { connection: &subject.connection, location: &subject.location, settings, fetched, carried: None };
+    let scene = Scene {
+        connection: &subject.connection,
+        location: &subject.location,
+        settings,
+        catalogue,
+        // Of an update the payload says no more than that; the creation is not its to tell.
+        since: u64::MAX,
+        fetched,
+        carried: None,
+        beside: &Beside::default(),
+    };
     at_face_value(&scene, &webhook, happened_at).map_err(|silence| refusal(&webhook, silence))
 }
 

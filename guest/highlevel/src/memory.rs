@@ -3,14 +3,17 @@
 use serde::{Deserialize, Serialize};
 
 use crate::fields::Fields;
+use crate::own::OwnWrites;
 use crate::tags::TagMemory;
 use crate::told::Told;
 
 const VERSION: u32 = 1;
 /// Tasks, notes, appointments, opportunities and reported conversions remembered; the least recently touched is forgotten first.
-const OBJECTS: usize = 64;
+const OBJECTS: usize = 256;
 /// Stages remembered of one opportunity.
 const STAGES: usize = 32;
+/// What a memory may weigh; objects are forgotten until it does.
+const BYTES: usize = 32 * 1024;
 
 /// The memory of one contact.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,6 +34,38 @@ pub struct Memory {
     pub consent: Told,
     #[serde(rename = "o")]
     objects: Vec<Object>,
+    /// Up to which of its own dates of change the contact was fetched and told whole, ms.
+    #[serde(rename = "u", skip_serializing_if = "is_zero")]
+    pub seen_at: u64,
+    /// What this source itself wrote.
+    #[serde(rename = "w", skip_serializing_if = "is_default")]
+    pub own: OwnWrites,
+    /// What the sweeps saw.
+    #[serde(rename = "z", skip_serializing_if = "is_default")]
+    pub swept: Swept,
+}
+
+/// Where the sweeps of a contact stand.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Swept {
+    /// Kinds of objects swept at least once: what was there then is the past.
+    #[serde(rename = "k")]
+    pub kinds: Vec<String>,
+    /// When the last sweep came by, ms.
+    #[serde(rename = "a")]
+    pub at: u64,
+    /// Some object was forgotten for want of room: one that is not remembered need not be new.
+    #[serde(rename = "x")]
+    pub forgot: bool,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// One thing that belongs to the contact.
@@ -47,6 +82,9 @@ pub struct Object {
     /// Stages an opportunity was seen in: pipeline, stage, when (ms).
     #[serde(rename = "p", skip_serializing_if = "Vec::is_empty")]
     stages: Vec<(String, String, u64)>,
+    /// The latest state of an appointment, whatever the zone of its times.
+    #[serde(rename = "h", skip_serializing_if = "String::is_empty")]
+    pub shape: String,
 }
 
 impl Memory {
@@ -59,8 +97,25 @@ impl Memory {
     /// Compact JSON with a version.
     pub fn save(mut self) -> Vec<u8> {
         self.v = VERSION;
-        // Maps with text keys and plain numbers always serialise; if that ever changed, an empty memory reads as a first sight.
-        serde_json::to_vec(&self).unwrap_or_default()
+        loop {
+            // Maps with text keys and plain numbers always serialise; if that ever changed, an empty memory reads as a first sight.
+            let bytes = serde_json::to_vec(&self).unwrap_or_default();
+            if bytes.len() <= BYTES || self.objects.is_empty() {
+                return bytes;
+            }
+            self.objects.drain(..self.objects.len().div_ceil(8));
+            self.swept.forgot = true;
+        }
+    }
+
+    /// Ids of the objects of a kind.
+    pub fn ids(&self, kind: &str) -> Vec<String> {
+        self.objects.iter().filter(|object| object.kind == kind).map(|object| object.id.clone()).collect()
+    }
+
+    /// Whether an object is remembered.
+    pub fn remembers(&self, kind: &str, id: &str) -> bool {
+        self.objects.iter().any(|object| object.kind == kind && object.id == id)
     }
 
     /// The object, made if it is new, and kept longest from now on.
@@ -72,6 +127,7 @@ impl Memory {
         };
         if self.objects.len() >= OBJECTS {
             self.objects.remove(0);
+            self.swept.forgot = true;
         }
         self.objects.push(object);
         let last = self.objects.len() - 1;
@@ -129,7 +185,33 @@ mod tests {
         }
         assert_eq!(memory.objects.len(), OBJECTS);
         assert!(memory.object("task", "0").told.knows("created"));
-        assert!(memory.save().len() < 16_000);
+        assert!(memory.save().len() <= BYTES);
+    }
+
+    #[test]
+    fn the_heaviest_memory_is_bounded() {
+        let mut memory = Memory::default();
+        for note in 0..OBJECTS {
+            let told = &mut memory.object("note", &format!("{note:020}")).told;
+            for state in 0..40 {
+                told.state(&crate::digest::mark(&[&state.to_string()]), state);
+            }
+        }
+        let bytes = memory.save();
+        let kept = Memory::load(Some(&bytes));
+        assert!(bytes.len() <= BYTES && kept.objects.len() > 16 && kept.swept.forgot, "{}", bytes.len());
+        assert!(kept.remembers("note", &format!("{:020}", OBJECTS - 1)), "the latest stay");
+    }
+
+    #[test]
+    fn what_an_earlier_release_wrote_is_read() {
+        let earlier = br#"{"v":1,"c":{"a":0,"l":"","o":["created"],"m":[],"f":0,"g":false},"f":{"city":"0123456789ab"},
+            "t":{"n":{"t":["a"],"a":3},"b":null,"k":{"a":0,"l":"","o":[],"m":[],"f":0,"g":false}},
+            "d":{"a":3,"l":"x","o":[],"m":[],"f":0,"g":false},"o":[{"k":"task","i":"t","s":{"a":0,"l":"","o":["created"],"m":[],"f":0,"g":false}}]}"#;
+        let mut memory = Memory::load(Some(earlier));
+        assert!(memory.contact.knows("created") && memory.object("task", "t").told.knows("created"));
+        assert_eq!(memory.tags.as_ref().map(|tags| tags.latest().to_vec()), Some(vec!["a".to_owned()]));
+        assert_eq!((memory.seen_at, &memory.swept), (0, &Swept::default()));
     }
 
     #[test]

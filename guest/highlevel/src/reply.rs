@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::bindings::exports::convey::pipeline::contact_source::SourceError;
 use crate::classify::classify;
+use crate::scope;
 
 /// What came back for one request.
 pub struct Reply {
@@ -16,33 +17,33 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The contact of a successful answer. Errors: any other status, classified; a success that holds no contact is `unavailable`,
-    /// because a proxy's page in between is what it usually is.
+    /// Whether the API says it did as asked. It answers 200 where its own specification says 201, and the other way round.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The body of a successful answer. `scope` is the one that this request needs, named where it is missing. Errors: any other status,
+    /// classified; a success that is not JSON is `unavailable`, because a proxy's page in between is what it usually is.
+    pub fn json(self, scope: &str) -> Result<Value, SourceError> {
+        if !self.is_success() {
+            return Err(classify(self.status, &self.headers, &self.body, scope));
+        }
+        serde_json::from_slice(&self.body)
+            .map_err(|_| SourceError::Unavailable("a successful answer is not JSON".into()))
+    }
+
+    /// The contact of a successful answer. Errors: as [`Reply::json`] and [`held`].
     pub fn contact(self) -> Result<Value, SourceError> {
-        if !(200..300).contains(&self.status) {
-            return Err(classify(self.status, &self.headers, &self.body));
-        }
-        match serde_json::from_slice(&self.body) {
-            Ok(Value::Object(mut answer)) => match answer.remove("contact") {
-                Some(contact @ Value::Object(_)) => Ok(contact),
-                _ => Err(SourceError::Unavailable("a successful answer holds no contact".into())),
-            },
-            _ => Err(SourceError::Unavailable("a successful answer is not JSON".into())),
-        }
+        held(self.json(scope::CONTACTS_READ)?, "contact")
     }
 }
 
-/// The request path of one contact. The id is the vendor's, but a path must not be what a body says it is: anything unusual is escaped.
-pub fn contact_path(id: &str) -> String {
-    let mut path = String::from("/contacts/");
-    for byte in id.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {
-            path.push(char::from(byte));
-        } else {
-            path.push_str(&format!("%{byte:02X}"));
-        }
+/// The object that a successful answer holds under `name`. Errors: `unavailable` where there is none.
+pub fn held(mut answer: Value, name: &str) -> Result<Value, SourceError> {
+    match answer.get_mut(name).map(Value::take) {
+        Some(object @ Value::Object(_)) => Ok(object),
+        _ => Err(SourceError::Unavailable(format!("a successful answer holds no {name}"))),
     }
-    path
 }
 
 #[cfg(test)]
@@ -51,12 +52,6 @@ mod tests {
 
     fn reply(status: u16, body: &str) -> Reply {
         Reply { status, headers: Vec::new(), body: body.as_bytes().to_vec() }
-    }
-
-    #[test]
-    fn a_path_has_one_segment_whatever_the_id() {
-        assert_eq!(contact_path("nmFmQEsNgz6AVpgLVUJ0"), "/contacts/nmFmQEsNgz6AVpgLVUJ0");
-        assert_eq!(contact_path("../a?b"), "/contacts/%2E%2E%2Fa%3Fb");
     }
 
     #[test]

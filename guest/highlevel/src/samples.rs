@@ -23,7 +23,7 @@ pub(crate) fn delivery(id: &str, received_at: u64, body: &Value) -> Delivery {
 
 /// A connection with these settings.
 pub(crate) fn subject(settings: &str) -> Subject {
-    Subject { connection: "north".into(), location: "loc".into(), settings: settings.into(), catalogue: None }
+    Subject { connection: "north".into(), location: "loc".into(), settings: settings.into(), catalogue: None, since: 0 }
 }
 
 /// Runs a future that never waits.

@@ -5,10 +5,23 @@
 pub struct Settings {
     /// The API version asked for.
     pub api_version: ApiVersion,
-    /// The location's country, two letters (ISO 3166-1).
+    /// The location's country, two letters (ISO 3166-1). It wins over the catalogue's.
     pub country: Option<String>,
-    /// The location's currency, three letters (ISO 4217).
+    /// The location's currency, three letters (ISO 4217). It wins over the catalogue's.
     pub currency: Option<String>,
+    /// What is fetched beside a contact.
+    pub enrich: Enrich,
+}
+
+/// What a contact is told with; each costs one more request a reading.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Enrich {
+    /// Its tasks.
+    pub tasks: bool,
+    /// Its notes.
+    pub notes: bool,
+    /// Its appointments.
+    pub appointments: bool,
 }
 
 /// The value of the `Version` header. HighLevel API v2 documents dated versions and v3; these two are the ones this source was written against.
@@ -49,7 +62,8 @@ pub fn parse(text: &str) -> Result<Settings, String> {
             }
             "country" => settings.country = Some(letters(&key, "US", &value).map_err(&wrong)?),
             "currency" => settings.currency = Some(letters(&key, "USD", &value).map_err(&wrong)?),
-            _ => return Err(wrong(format!("unknown key {key}; there are api_version, country and currency"))),
+            "enrich" => settings.enrich = enrich(&value).map_err(&wrong)?,
+            _ => return Err(wrong(format!("unknown key {key}; there are api_version, country, currency and enrich"))),
         }
         if seen.contains(&key) {
             return Err(wrong(format!("{key} stands here a second time")));
@@ -83,6 +97,23 @@ fn entry(line: &str) -> Result<Option<(String, String)>, String> {
     Ok(Some((key.to_owned(), value.to_owned())))
 }
 
+fn enrich(words: &str) -> Result<Enrich, String> {
+    let mut enrich = Enrich::default();
+    for word in words.split_whitespace() {
+        match word {
+            "tasks" => enrich.tasks = true,
+            "notes" => enrich.notes = true,
+            "appointments" => enrich.appointments = true,
+            _ => {
+                return Err(format!(
+                    "enrich knows no {word:?}; write enrich = \"tasks notes appointments\" or some of them"
+                ));
+            }
+        }
+    }
+    Ok(enrich)
+}
+
 fn letters(key: &str, example: &str, code: &str) -> Result<String, String> {
     if code.len() != example.len() || !code.bytes().all(|byte| byte.is_ascii_alphabetic()) {
         return Err(format!("{key} = {code:?} is not a code of {} letters; write {key} = {example:?}", example.len()));
@@ -107,6 +138,8 @@ mod tests {
         let settings = parse("api_version = \"v3\" # new\r\n\"country\"=\"us\"\n  currency = 'eur'\n").expect("valid");
         assert_eq!(settings.api_version.as_str(), "v3");
         assert_eq!((settings.country.as_deref(), settings.currency.as_deref()), (Some("US"), Some("EUR")));
+        let enrich = parse("enrich = \" notes  tasks\"").map(|settings| settings.enrich);
+        assert_eq!(enrich, Ok(Enrich { tasks: true, notes: true, appointments: false }));
     }
 
     #[test]
@@ -116,6 +149,7 @@ mod tests {
             ("api_version = \"v2\"", "2021-07-28"),
             ("country = \"USA\"", "country = \"US\""),
             ("currency = \"$\"", "currency = \"USD\""),
+            ("enrich = \"deals\"", "tasks notes appointments"),
             ("country = ", "line 1"),
             ("country = US", "in quotes"),
             ("country = \"US", "in quotes"),

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bindings::convey::pipeline::types::TagDelta;
+use crate::bindings::convey::pipeline::types::{TagDelta, Trigger};
 use crate::digest;
+use crate::fact::Fact;
 use crate::told::Told;
 
 /// A set of tags at a time, ms.
@@ -39,6 +40,11 @@ pub struct TagFact {
     pub version: String,
     /// When, ms.
     pub at: u64,
+}
+
+/// The fact of a difference.
+pub fn tagged(TagFact { delta, version, at }: TagFact) -> Fact {
+    Fact { kind: "tags", object: String::new(), version, at, trigger: Trigger::TagsChanged(delta) }
 }
 
 impl TagMemory {
@@ -84,6 +90,19 @@ impl TagMemory {
         self.tell(delta, latest)
     }
 
+    /// The latest set.
+    pub fn latest(&self) -> &[String] {
+        &self.now.tags
+    }
+
+    /// Takes a write of this source itself into both sets, untold: what others did still shows as the difference to them.
+    pub fn write(&mut self, write: &TagWrite) {
+        self.now.tags = write.applied(std::mem::take(&mut self.now.tags));
+        if let Some(before) = &mut self.before {
+            before.tags = write.applied(std::mem::take(&mut before.tags));
+        }
+    }
+
     /// Whether anything of it was told, so that the same set again is a repetition.
     pub fn was_told(&self) -> bool {
         self.told != Told::default()
@@ -97,6 +116,51 @@ impl TagMemory {
         let version = format!("{mark}.{}", self.told.count(&mark));
         Some(TagFact { delta, version, at })
     }
+}
+
+/// Tags that this source itself added and removed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TagWrite {
+    /// Added.
+    #[serde(rename = "p")]
+    pub added: Vec<String>,
+    /// Removed.
+    #[serde(rename = "m")]
+    pub removed: Vec<String>,
+    /// When, ms: by this source's clock, and by the vendor's once the echo was heard.
+    #[serde(rename = "a")]
+    pub at: u64,
+    /// Whether the echo was heard.
+    #[serde(rename = "e")]
+    pub echoed: bool,
+}
+
+impl TagWrite {
+    /// The set as it is after the write. HighLevel keeps tags in lower case.
+    pub fn applied(&self, mut tags: Vec<String>) -> Vec<String> {
+        tags.retain(|tag| !has(&self.removed, tag));
+        for tag in &self.added {
+            if !has(&tags, tag) {
+                tags.push(tag.to_lowercase());
+            }
+        }
+        tags
+    }
+
+    /// Whether a set is one after the write.
+    pub fn shows_in(&self, tags: &[String]) -> bool {
+        self.added.iter().all(|tag| has(tags, tag)) && !self.removed.iter().any(|tag| has(tags, tag))
+    }
+}
+
+fn has(tags: &[String], wanted: &str) -> bool {
+    tags.iter().any(|tag| tag.to_lowercase() == wanted.to_lowercase())
+}
+
+/// Whether two sets are the same, in whatever order.
+pub fn same(these: &[String], those: &[String]) -> bool {
+    is_empty(&difference(these, those))
 }
 
 /// What memory and versions keep of a difference.

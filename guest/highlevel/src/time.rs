@@ -6,6 +6,13 @@ const DAY_MS: i64 = 86_400_000;
 /// Below this an epoch number counts seconds: in milliseconds it would lie in early 1973, before anything a CRM holds.
 const SECONDS_BELOW: f64 = 100_000_000_000.0;
 
+/// Now, ms since the epoch. Nothing that is told depends on it: it dates own writes and names the sweeps.
+#[expect(clippy::disallowed_methods, reason = "a guest's one clock is the host's, handed in as wasi:clocks")]
+pub fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
 /// Milliseconds since the epoch. Nothing for what is no moment, or lies before 1970.
 pub fn moment(value: &Value) -> Option<u64> {
     let epoch = match value {
@@ -21,6 +28,12 @@ pub fn moment(value: &Value) -> Option<u64> {
         return None;
     }
     Some(if epoch < SECONDS_BELOW { epoch * 1000.0 } else { epoch } as u64)
+}
+
+/// Whether a moment is written without its zone.
+pub fn is_zoneless(value: &Value) -> bool {
+    let Some(text) = value.as_str().map(str::trim) else { return false };
+    iso(text).is_some() && text.get(10..).is_none_or(|rest| !rest.contains(['Z', 'z', '+', '-']))
 }
 
 /// The moment in a field.
@@ -142,6 +155,18 @@ mod tests {
             (json!(null), None),
         ] {
             assert_eq!(moment(&written), expected, "{written}");
+        }
+    }
+
+    #[test]
+    fn a_zone_is_seen() {
+        for (written, zoneless) in [
+            ("2021-07-16 11:00:00", true),
+            ("2021-07-16T11:00:00Z", false),
+            ("2021-07-16T11:00:00-05:00", false),
+            ("soon", false),
+        ] {
+            assert_eq!(is_zoneless(&json!(written)), zoneless, "{written}");
         }
     }
 

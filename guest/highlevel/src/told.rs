@@ -4,27 +4,45 @@ use serde::{Deserialize, Serialize};
 
 /// States remembered of one object. An older one is forgotten, but `floor` keeps its count, so that no version is ever given twice.
 const STATES: usize = 32;
+/// Own writes, and sightings, remembered of one object.
+const NOTED: usize = 8;
+/// An echo of an own write that comes later than this is somebody else's return to the same state.
+const ECHO_MS: u64 = 10 * 60 * 1000;
 
 /// The ledger of one object.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Told {
     /// The time of the latest state, ms.
-    #[serde(rename = "a")]
+    #[serde(rename = "a", skip_serializing_if = "is_zero")]
     pub at: u64,
     /// The mark of the latest state; empty when none is known.
-    #[serde(rename = "l")]
+    #[serde(rename = "l", skip_serializing_if = "String::is_empty")]
     pub latest: String,
     /// Facts that can be only once; never forgotten.
-    #[serde(rename = "o")]
+    #[serde(rename = "o", skip_serializing_if = "Vec::is_empty")]
     verbs: Vec<String>,
     /// Marks told, with how often; least recently told first.
-    #[serde(rename = "m")]
+    #[serde(rename = "m", skip_serializing_if = "Vec::is_empty")]
     marks: Vec<(String, u32)>,
-    #[serde(rename = "f")]
+    #[serde(rename = "f", skip_serializing_if = "is_zero")]
     floor: u32,
-    #[serde(rename = "g")]
+    #[serde(rename = "g", skip_serializing_if = "is_false")]
     gone: bool,
+    /// Verbs and marks that this source itself wrote to the CRM, with the time (ms).
+    #[serde(rename = "w", skip_serializing_if = "Vec::is_empty")]
+    own: Vec<(String, u64)>,
+    /// Versions that a sweep found and no delivery told.
+    #[serde(rename = "n", skip_serializing_if = "Vec::is_empty")]
+    seen: Vec<String>,
+}
+
+fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
+    *number == N::default()
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl Told {
@@ -62,6 +80,53 @@ impl Told {
     pub fn end(&mut self, mark: &str, at: u64) {
         self.gone = true;
         self.rest(mark, at);
+    }
+
+    /// What [`Told::state`] would give for a state that is new and later than all told, without telling it.
+    pub fn next(&self, mark: &str) -> String {
+        let before = self.marks.iter().find(|(known, _)| known == mark).map_or(self.floor, |(_, count)| *count);
+        format!("{mark}.{before}")
+    }
+
+    /// Whether its end was told.
+    pub fn is_gone(&self) -> bool {
+        self.gone || self.knows("deleted")
+    }
+
+    /// Notes a verb or mark as written by this source itself at a time, ms.
+    pub fn write(&mut self, what: &str, at: u64) {
+        self.own.retain(|(known, _)| known != what);
+        self.own.push((what.to_owned(), at));
+        if self.own.len() > NOTED {
+            self.own.remove(0);
+        }
+    }
+
+    /// Whether this source itself wrote it.
+    pub fn is_own(&self, what: &str) -> bool {
+        self.own.iter().any(|(own, _)| own == what)
+    }
+
+    /// Whether a state at a time is the echo of this source's own write; an echo comes once, and soon.
+    pub fn echoes(&mut self, mark: &str, at: u64) -> bool {
+        let echo = self.own.iter().position(|(own, written)| own == mark && at.abs_diff(*written) <= ECHO_MS);
+        echo.map(|index| self.own.remove(index)).is_some()
+    }
+
+    /// Notes a version that a sweep found; answers whether it is seen for the first time.
+    pub fn see(&mut self, version: &str) -> bool {
+        let new = !self.has_seen(version);
+        self.seen.retain(|known| known != version);
+        self.seen.push(version.to_owned());
+        if self.seen.len() > NOTED {
+            self.seen.remove(0);
+        }
+        new
+    }
+
+    /// Whether a sweep has seen this version.
+    pub fn has_seen(&self, version: &str) -> bool {
+        self.seen.iter().any(|seen| seen == version)
     }
 
     /// Whether a state or verb was told.
@@ -121,6 +186,24 @@ mod tests {
             (None, None, None, None)
         );
         assert_eq!(told.state("C", 3).as_deref(), Some("C.0"), "but what came before it is still told");
+    }
+
+    #[test]
+    fn what_is_next_is_what_a_state_then_gives() {
+        let mut told = Told::default();
+        for (mark, at) in [("A", 1), ("B", 2), ("A", 3), ("C", 4)] {
+            let next = told.next(mark);
+            assert!(told.see(&next) && !told.see(&next));
+            assert_eq!(told.state(mark, at), Some(next), "being seen by a sweep keeps nothing from being told");
+        }
+    }
+
+    #[test]
+    fn an_empty_ledger_takes_no_room() {
+        assert_eq!(serde_json::to_string(&Told::default()).expect("plain"), "{}");
+        let earlier = r#"{"a":5,"l":"A","o":["created"],"m":[["A",1]],"f":0,"g":false}"#;
+        let told: Told = serde_json::from_str(earlier).expect("what an earlier release wrote");
+        assert!(told.knows("created") && told.knows("A") && told.latest == "A" && told.at == 5);
     }
 
     proptest! {

@@ -40,6 +40,10 @@ pub enum Said {
     Appointment(Appointment, bool),
     /// An opportunity is now so, or is gone.
     Opportunity(Opportunity, bool),
+    /// A poll found the contact changed; what changed is not said.
+    Seen,
+    /// A sweep came by the contact: what it has is compared with what was told.
+    Swept,
     /// Somebody reported a conversion for a contact.
     Reported(ReportedConversion),
     /// The app was installed.
@@ -80,6 +84,21 @@ impl Webhook {
         )
     }
 
+    /// Whether it is a row of a poll or of a sweep.
+    pub fn is_row(&self) -> bool {
+        matches!(self.said, Said::Seen | Said::Swept)
+    }
+
+    /// The task it is about, where the webhook does not say whose it is. HighLevel's TaskCreate leaves `contactId` out.
+    pub fn orphan(&self) -> Option<&Task> {
+        match &self.said {
+            Said::TaskCreated(task) | Said::TaskCompleted(task) | Said::TaskDeleted(task) if self.contact.is_none() => {
+                Some(task).filter(|task| !task.id.is_empty())
+            }
+            _ => None,
+        }
+    }
+
     /// Whether it states a fact of a contact.
     pub fn speaks(&self) -> bool {
         self.contact.is_some() && !matches!(self.said, Said::Installed | Said::Removed | Said::Nothing)
@@ -117,8 +136,12 @@ pub fn parse(body: &[u8], origin: &Origin) -> Result<Webhook, String> {
     if let Some(inner @ Value::Object(_)) = body.get_mut("contact") {
         body = inner.take();
     }
-    // A row of a poll is the contact as it is now; anything else without an event's name is not ours to guess.
-    let said = if matches!(origin, Origin::Poll) { Said::ContactUpdated } else { Said::Nothing };
+    // A row is the contact as it was found; anything else without an event's name is not ours to guess.
+    let said = match origin {
+        Origin::Poll => Said::Seen,
+        Origin::Sweep => Said::Swept,
+        _ => Said::Nothing,
+    };
     Ok(Webhook {
         kind: if said == Said::Nothing { "unknown" } else { "contact" }.into(),
         contact: text(&body, "id").filter(|_| said != Said::Nothing),
@@ -174,7 +197,8 @@ fn said(name: &str, body: &Value) -> Said {
     }
 }
 
-fn task(body: &Value, completed: bool) -> Task {
+/// A task, of a webhook or of a list.
+pub fn task(body: &Value, completed: bool) -> Task {
     Task {
         id: text(body, "id").unwrap_or_default(),
         title: text(body, "title").unwrap_or_default(),
@@ -185,7 +209,8 @@ fn task(body: &Value, completed: bool) -> Task {
     }
 }
 
-fn note(body: &Value) -> Note {
+/// A note, of a webhook or of a list.
+pub fn note(body: &Value) -> Note {
     Note {
         id: text(body, "id").unwrap_or_default(),
         body: text(body, "body").unwrap_or_default(),
@@ -193,7 +218,8 @@ fn note(body: &Value) -> Note {
     }
 }
 
-fn appointment(body: &Value, gone: bool) -> Appointment {
+/// An appointment, of a webhook (nested) or of a list (flat, its times without a zone: taken as UTC). `gone` tells of its end.
+pub fn appointment(body: &Value, gone: bool) -> Appointment {
     let body = body.get("appointment").unwrap_or(body);
     Appointment {
         id: text(body, "id").unwrap_or_default(),
@@ -204,7 +230,8 @@ fn appointment(body: &Value, gone: bool) -> Appointment {
     }
 }
 
-fn opportunity(body: &Value, gone: bool) -> Opportunity {
+/// An opportunity, of a webhook or of a search. `gone` tells of its end.
+pub fn opportunity(body: &Value, gone: bool) -> Opportunity {
     let stage = text(body, "pipelineStageId").map(|id| Stage {
         pipeline_id: text(body, "pipelineId").unwrap_or_default(),
         pipeline: None,
@@ -268,6 +295,14 @@ mod tests {
     }
 
     #[test]
+    fn a_task_without_a_contact_is_an_orphan() {
+        let orphan = |body| parsed(body).orphan().map(|task| task.id.clone());
+        assert_eq!(orphan(json!({"type": "TaskCreate", "id": "t"})).as_deref(), Some("t"));
+        assert_eq!(orphan(json!({"type": "TaskCreate", "id": "t", "contactId": "c"})), None);
+        assert_eq!(orphan(json!({"type": "NoteCreate", "id": "n"})), None);
+    }
+
+    #[test]
     fn a_change_of_today_is_not_dated_by_its_creation() {
         let old = parsed(
             json!({"type": "TaskComplete", "id": "t", "contactId": "c", "dateAdded": "2021-11-29T13:37:28.304Z"}),
@@ -292,7 +327,9 @@ mod tests {
     #[test]
     fn a_row_of_a_poll_is_a_contact() {
         let webhook = parse(br#"{"contact":{"id":"c","type":"lead"}}"#, &Origin::Poll).expect("valid");
-        assert_eq!((webhook.contact.as_deref(), webhook.said), (Some("c"), Said::ContactUpdated));
+        assert_eq!((webhook.contact.as_deref(), webhook.said), (Some("c"), Said::Seen));
+        let swept = parse(br#"{"contact":{"id":"c"}}"#, &Origin::Sweep).expect("valid");
+        assert!(swept.said == Said::Swept && swept.is_row() && swept.speaks() && !swept.is_contact());
     }
 
     #[test]

@@ -1,70 +1,9 @@
-use std::cell::RefCell;
-
 use serde_json::json;
 
 use super::*;
 use crate::bindings::convey::pipeline::types::{Change, Trigger};
+use crate::crm::{Crm, hook, of, told};
 use crate::samples::{delivery, ready, subject};
-
-/// A contact in the CRM and what this source has read of it so far.
-struct Crm {
-    contact: RefCell<Option<Value>>,
-    asked: RefCell<Vec<String>>,
-    status: u16,
-    memory: RefCell<Option<Vec<u8>>>,
-}
-
-impl Crm {
-    fn holding(contact: Value) -> Self {
-        Self {
-            contact: RefCell::new(Some(contact)),
-            asked: RefCell::default(),
-            status: 200,
-            memory: RefCell::default(),
-        }
-    }
-
-    fn set(&self, field: &str, value: Value) {
-        if let Some(contact) = self.contact.borrow_mut().as_mut() {
-            contact[field] = value;
-        }
-    }
-
-    /// Reads bodies as deliveries received at 1000, 1001, …; the memory is kept only if `keep`.
-    fn try_read(&self, bodies: &[Value], keep: bool) -> Result<Reading, SourceError> {
-        let deliveries = bodies.iter().zip(1000..).map(|(body, at)| delivery(&at.to_string(), at, body)).collect();
-        let work = Work { contact: Some("c".into()), memory: self.memory.borrow().clone(), deliveries };
-        let get = async |path: String, _version: String| {
-            self.asked.borrow_mut().push(path);
-            let (status, body) = match &*self.contact.borrow() {
-                Some(contact) => (self.status, json!({"contact": contact})),
-                None => (400, json!({"statusCode": 400, "message": "Contact with id c not found"})),
-            };
-            Ok(Reply { status, headers: Vec::new(), body: body.to_string().into_bytes() })
-        };
-        let reading = ready(read(&subject("country = \"US\""), &[work], get)).items.remove(0)?;
-        if keep {
-            self.memory.replace(reading.memory.clone());
-        }
-        Ok(reading)
-    }
-
-    fn read(&self, bodies: &[Value]) -> Vec<Result<Vec<Change>, Silence>> {
-        self.try_read(bodies, true).expect("the CRM answers").answers
-    }
-
-    fn one(&self, body: Value) -> Result<Vec<Change>, Silence> {
-        self.read(&[body]).remove(0)
-    }
-}
-
-fn hook(kind: &str, second: u64, fields: Value) -> Value {
-    let mut body = json!({"type": kind, "id": "c", "locationId": "loc", "timestamp": format!("2026-01-01T00:00:{second:02}.000Z")});
-    for (name, value) in fields.as_object().expect("fields") {
-        body[name] = value.clone();
-    }
-    body
-}
 
 fn deal(kind: &str, second: u64, stage: &str, status: &str) -> Value {
     hook(
@@ -216,11 +155,6 @@ fn twins_of_an_opportunity_are_one_fact() {
 #[test]
 fn tasks_notes_and_appointments_speak_once_each() {
     let crm = Crm::holding(zoe());
-    let of = |kind: &str, second, fields: Value| {
-        let mut body = hook(kind, second, fields);
-        body["contactId"] = json!("c");
-        body
-    };
     for body in [
         of("TaskComplete", 2, json!({"id": "t", "title": "call"})),
         of("TaskCreate", 1, json!({"id": "t", "title": "call"})),
@@ -282,7 +216,7 @@ fn reading_again_after_a_crash_gives_the_same() {
     let first = crm.try_read(&waiting, false).expect("read");
     let second = crm.try_read(&waiting, false).expect("read");
     assert!(
-        first.answers == second.answers && first.memory == second.memory && first.answers.iter().all(Result::is_ok)
+        first.tellings == second.tellings && first.memory == second.memory && told(first).iter().all(Result::is_ok)
     );
 }
 
@@ -304,11 +238,12 @@ fn bad_and_foreign_deliveries_take_no_neighbour_along() {
 
 #[test]
 fn an_error_of_the_api_is_the_works() {
-    let crm = Crm { status: 503, ..Crm::holding(zoe()) };
+    let crm = Crm::holding(zoe());
+    crm.status.set(503);
     assert!(matches!(crm.try_read(&[hook("ContactCreate", 1, json!({}))], true), Err(SourceError::Unavailable(_))));
     let work = Work { contact: Some("c".into()), memory: None, deliveries: Vec::new() };
-    let get = async |_: String, _: String| Err("no answer".to_owned());
-    let readings = ready(read(&subject("x = 1"), std::slice::from_ref(&work), get));
+    let send = async |_: Call| Err("no answer".to_owned());
+    let readings = ready(read(&subject("x = 1"), std::slice::from_ref(&work), &send));
     assert!(matches!(&readings.items[0], Err(SourceError::Invalid(text)) if text.contains('x')));
 }
 
@@ -324,4 +259,113 @@ fn memory_repeats_nothing_personal() {
         !["z@example.org", "Zoë", "Austin", "secret", "IwAR1"].iter().any(|personal| memory.contains(personal)),
         "{memory}"
     );
+}
+
+#[test]
+fn a_task_that_names_nobody_finds_its_contact() {
+    let crm = Crm::holding(zoe());
+    crm.list("/tasks/search", json!({"tasks": [{"id": "t", "contactId": "c", "title": "call"}]}));
+    let body = hook("TaskCreate", 1, json!({"id": "t", "title": "call"}));
+    let deliveries = vec![
+        delivery("1", 1000, &body),
+        delivery("2", 1001, &hook("TaskCreate", 1, json!({"id": "u", "title": "other"}))),
+        delivery("3", 1002, &hook("PLAN_CHANGE", 1, json!({}))),
+    ];
+    let reading =
+        crm.readings(&[Work { contact: None, memory: None, deliveries }]).items.remove(0).expect("the CRM answers");
+    assert_eq!(
+        reading.tellings,
+        [Telling::Belongs("c".into()), Telling::Silent(Silence::Irrelevant), Telling::Silent(Silence::Irrelevant)]
+    );
+    assert_eq!(reading.memory, None);
+    let changes = crm.one(body.clone()).expect("told with the contact it belongs to");
+    assert!(matches!(&changes[0].trigger, Trigger::TaskCreated(task) if task.id == "t"));
+    assert_eq!((changes[0].contact.id.as_str(), crm.one(body)), ("c", Err(Silence::Repeated)));
+    let foreign = hook("TaskCreate", 1, json!({"id": "v", "contactId": "d"}));
+    assert_eq!(crm.one(foreign), Err(Silence::Irrelevant));
+}
+
+#[test]
+fn what_hangs_on_the_contact_is_told_with_it_where_wanted() {
+    let crm = Crm::holding(zoe());
+    crm.configure("enrich = \"tasks notes appointments\"");
+    crm.list("/tasks", json!({"tasks": [{"id": "t", "title": "call", "dueDate": "2026-01-02", "completed": true}]}));
+    crm.list("/notes", json!({"notes": [{"id": "n", "body": "x", "dateAdded": "2026-01-01T00:00:00Z"}]}));
+    crm.list("/appointments", json!({"events": [{"id": "a", "title": "visit", "startTime": "2021-07-16 11:00:00"}]}));
+    let contact = crm.one(hook("ContactCreate", 1, json!({}))).expect("told")[0].contact.clone();
+    assert_eq!((contact.tasks.len(), contact.notes.len(), contact.tasks[0].completed), (1, 1, true));
+    assert_eq!(contact.appointments[0].starts_at, Some(1_626_433_200_000));
+    assert_eq!(
+        *crm.asked.borrow(),
+        ["/contacts/c", "/contacts/c/tasks", "/contacts/c/notes", "/contacts/c/appointments"]
+    );
+
+    crm.lists.borrow_mut().insert("/notes", (403, json!({"message": "no"})));
+    let poorer = crm.one(of("TaskCreate", 2, json!({"id": "t"}))).expect("told all the same");
+    assert_eq!((poorer[0].contact.notes.len(), poorer[0].contact.tasks.len()), (0, 1));
+    for (status, body) in [(503, json!({})), (429, json!({})), (401, json!({"message": "Invalid JWT"}))] {
+        crm.lists.borrow_mut().insert("/notes", (status, body));
+        assert!(crm.try_read(&[of("TaskCreate", 3, json!({"id": "u"}))], false).is_err(), "{status}");
+    }
+}
+
+#[test]
+fn the_catalogue_is_fetched_once_and_names_what_is_told() {
+    let crm = Crm::holding(zoe());
+    crm.set("customFields", json!([{"id": "f1", "value": "7"}]));
+    crm.subject.borrow_mut().catalogue = None;
+    let fields =
+        |key: &str| json!({"customFields": [{"id": "f1", "name": "Score", "fieldKey": key, "dataType": "NUMERICAL"}]});
+    crm.list("/customFields", fields("contact.score"));
+    crm.list(
+        "/pipelines",
+        json!({"pipelines": [{"id": "p", "name": "Sales", "stages": [{"id": "new", "name": "New", "position": 0}]}]}),
+    );
+    crm.list("/locations/loc", json!({"location": {"country": "CA", "currency": "CAD"}}));
+    let change = crm.one(deal("OpportunityCreate", 1, "new", "open")).expect("told").remove(0);
+    assert!(matches!(&change.trigger, Trigger::OpportunityChanged(told)
+        if told.stage.as_ref().is_some_and(|stage| stage.pipeline.as_deref() == Some("Sales") && stage.name.as_deref() == Some("New"))));
+    assert_eq!((change.country.as_deref(), change.currency.as_deref()), (Some("US"), Some("CAD")), "the settings win");
+    assert_eq!(change.contact.custom_fields[0].key, "score");
+    assert_eq!(crm.asked.borrow().len(), 4);
+    crm.one(of("NoteCreate", 2, json!({"id": "n"}))).expect("told");
+    assert_eq!(crm.asked.borrow().len(), 5, "kept");
+
+    crm.list(
+        "/pipelines",
+        json!({"pipelines": [{"id": "p", "name": "Sales", "stages": [
+        {"id": "new", "name": "New"}, {"id": "won", "name": "Won"}]}]}),
+    );
+    let won = crm.one(deal("OpportunityStageUpdate", 3, "won", "open")).expect("told").remove(0);
+    assert!(matches!(&won.trigger, Trigger::OpportunityChanged(told)
+        if told.stage.as_ref().and_then(|stage| stage.name.as_deref()) == Some("Won") && told.earlier[0].name.as_deref() == Some("New")));
+    assert_eq!(crm.asked.borrow().len(), 9, "an unknown stage has it fetched again");
+    for second in [4, 5] {
+        crm.one(deal("OpportunityStageUpdate", second, "deleted", "open")).ok();
+    }
+    assert_eq!(crm.asked.borrow().len(), 14, "asked for in vain once");
+
+    crm.set("customFields", json!([{"id": "f1", "value": "8"}]));
+    let updated = crm.one(hook("ContactUpdate", 6, json!({}))).expect("told").remove(0);
+    assert_eq!(updated.trigger, Trigger::ContactUpdated(vec!["custom-fields.score".into()]));
+    crm.list("/customFields", fields("contact.renamed"));
+    assert_eq!(
+        crm.one(hook("ContactUpdate", 7, json!({}))),
+        Err(Silence::Unchanged),
+        "a renamed key changes no contact"
+    );
+}
+
+#[test]
+fn without_its_catalogue_nothing_is_told_by_ids() {
+    let crm = Crm::holding(zoe());
+    crm.subject.borrow_mut().catalogue = None;
+    crm.lists.borrow_mut().insert("/pipelines", (503, json!({})));
+    let body = deal("OpportunityCreate", 1, "new", "open");
+    assert!(matches!(crm.try_read(std::slice::from_ref(&body), true), Err(SourceError::Unavailable(_))));
+    crm.lists.borrow_mut().insert("/pipelines", (403, json!({})));
+    assert!(crm.one(body).is_ok(), "a missing scope stops nothing");
+    let kept = catalogue::of(&crm.subject.borrow()).expect("kept");
+    assert!(kept.missing.contains(&"opportunities.readonly".to_owned()));
+    assert_eq!(crm.one(hook("LocationUpdate", 1, json!({}))), Err(Silence::Irrelevant));
 }
