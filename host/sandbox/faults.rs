@@ -4,17 +4,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::watch;
 
+use super::crm::reply::About;
 use super::error::SandboxError;
 use super::requests::Side;
-use super::world::lock;
+use super::world::{World, lock};
 
 /// What either platform does wrong from now on; absent: nothing.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -44,8 +46,12 @@ pub struct Fault {
     pub hold: bool,
     /// Answer 500 with every header and the body of the request in headers and body.
     pub echo: bool,
-    /// CRM: enforce 100 requests in 10 s for each location, whatever `share` and `times` say.
+    /// CRM: the vendor's own 100 requests in 10 s for each location, whatever allowance is set and whatever `share` and `times` say.
     pub rate_limit: bool,
+    /// CRM: only answers about this location wait. Goes with `latency_ms` and `hold`.
+    pub location: Option<String>,
+    /// CRM: this many requests with a good token are told that it is none, whatever `share` and `times` say.
+    pub unauthorized: u64,
     /// Ads: answer with this error code (HTTP 400 unless `status` says otherwise).
     pub code: Option<i64>,
     /// Ads: the subcode that goes with `code` or `reject_event_ids`.
@@ -71,6 +77,8 @@ impl Default for Fault {
             hold: false,
             echo: false,
             rate_limit: false,
+            location: None,
+            unauthorized: 0,
             code: None,
             subcode: None,
             reject_event_ids: Vec::new(),
@@ -103,8 +111,14 @@ impl Faults {
             let keys = "code, subcode, reject_event_ids, drop_answer, html and empty";
             return Err(SandboxError::Asked(format!("{keys} are faults of the ad platform: name them under ads")));
         }
-        if self.ads.as_ref().is_some_and(|fault| fault.rate_limit) {
-            return Err(SandboxError::Asked("rate_limit is the CRM's: name it under crm".to_owned()));
+        if self.ads.as_ref().is_some_and(|fault| fault.rate_limit || fault.location.is_some() || fault.unauthorized > 0)
+        {
+            let keys = "rate_limit, location and unauthorized";
+            return Err(SandboxError::Asked(format!("{keys} are faults of the CRM: name them under crm")));
+        }
+        if self.crm.as_ref().is_some_and(|fault| fault.location.is_some() && (fault.status.is_some() || fault.echo)) {
+            let text = "a location is known only once it was asked: with location use latency_ms and hold";
+            return Err(SandboxError::Asked(text.to_owned()));
         }
         Ok(())
     }
@@ -120,6 +134,7 @@ struct Armed {
     crm: Option<Arc<Fault>>,
     ads: Option<Arc<Fault>>,
     left: [Option<u64>; 2],
+    unauthorized: u64,
     rng: Rng,
 }
 
@@ -133,7 +148,7 @@ pub struct Met {
 impl FaultBook {
     /// No fault; `rng` decides which requests meet one that has a share.
     pub fn new(rng: Rng) -> Self {
-        let armed = Armed { crm: None, ads: None, left: [None; 2], rng };
+        let armed = Armed { crm: None, ads: None, left: [None; 2], unauthorized: 0, rng };
         Self { armed: Mutex::new(armed), released: watch::Sender::new(0) }
     }
 
@@ -141,25 +156,46 @@ impl FaultBook {
     pub fn set(&self, faults: Faults) {
         let mut armed = lock(&self.armed);
         armed.left = [&faults.crm, &faults.ads].map(|fault| fault.as_ref().and_then(|fault| fault.times));
+        armed.unauthorized = faults.crm.as_ref().map_or(0, |fault| fault.unauthorized);
         armed.crm = faults.crm.map(Arc::new);
         armed.ads = faults.ads.map(Arc::new);
         // Under the lock: whoever drew the old fault is subscribed already and hears this.
         self.released.send_modify(|turn| *turn += 1);
     }
 
-    /// Whether the CRM enforces its burst limit.
+    /// Whether the CRM enforces its own allowance.
     pub fn rate_limit(&self) -> bool {
         lock(&self.armed).crm.as_ref().is_some_and(|fault| fault.rate_limit)
     }
 
-    /// The fault the next request to `side` meets.
+    /// Whether this request's good token is to be called bad; counts it.
+    pub fn unauthorized(&self) -> bool {
+        let mut armed = lock(&self.armed);
+        let met = armed.unauthorized > 0;
+        armed.unauthorized = armed.unauthorized.saturating_sub(1);
+        met
+    }
+
+    /// The fault the next request to `side` meets before anything is known of it.
     pub fn draw(&self, side: Side) -> Option<Met> {
+        self.draw_at(side, None)
+    }
+
+    /// The fault that the answer about this location meets, by its id.
+    pub fn draw_about(&self, location: &str) -> Option<Met> {
+        self.draw_at(Side::Crm, Some(location))
+    }
+
+    fn draw_at(&self, side: Side, location: Option<&str>) -> Option<Met> {
         let mut guard = lock(&self.armed);
         let armed = &mut *guard;
         let fault = match side {
             Side::Crm => armed.crm.clone()?,
             Side::Ads => armed.ads.clone()?,
         };
+        if fault.location.as_deref() != location {
+            return None;
+        }
         let left = &mut armed.left[side as usize];
         if *left == Some(0) || (fault.share < 1.0 && armed.rng.f64() >= fault.share) {
             return None;
@@ -180,6 +216,16 @@ impl Met {
             let _ = self.released.changed().await;
         }
     }
+}
+
+/// Lets the answer wait where it is about the location a fault names.
+pub async fn slowed(State(world): State<Arc<World>>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let about = response.extensions().get::<About>().and_then(|About(at)| world.summary.locations.get(*at));
+    if let Some(mut met) = about.and_then(|location| world.faults.draw_about(location)) {
+        met.wait().await;
+    }
+    response
 }
 
 /// 500 with everything the request said: what a careless server's error page does with a credential.
@@ -229,6 +275,23 @@ mod tests {
     }
 
     #[test]
+    fn a_fault_of_one_location_is_met_by_its_answers_only() {
+        let book = FaultBook::new(fastrand::Rng::with_seed(1));
+        book.set(crm(Fault { latency_ms: 5, location: Some("a".to_owned()), times: Some(1), ..Fault::default() }));
+        assert!(book.draw(Side::Crm).is_none() && book.draw_about("b").is_none());
+        assert!(book.draw_about("a").is_some() && book.draw_about("a").is_none());
+        book.set(crm(Fault { latency_ms: 5, ..Fault::default() }));
+        assert!(book.draw(Side::Crm).is_some() && book.draw_about("a").is_none());
+    }
+
+    #[test]
+    fn so_many_good_tokens_are_called_bad() {
+        let book = FaultBook::new(fastrand::Rng::with_seed(1));
+        book.set(crm(Fault { unauthorized: 2, ..Fault::default() }));
+        assert_eq!([(); 3].map(|()| book.unauthorized()), [true, true, false]);
+    }
+
+    #[test]
     fn a_share_is_met_by_about_its_part() {
         let book = FaultBook::new(fastrand::Rng::with_seed(1));
         book.set(crm(Fault { share: 0.2, ..Fault::default() }));
@@ -241,6 +304,9 @@ mod tests {
         assert!(crm(Fault { html: true, ..Fault::default() }).check().is_err());
         assert!(crm(Fault { share: 2.0, ..Fault::default() }).check().is_err());
         assert!(Faults { ads: Some(Fault { rate_limit: true, ..Fault::default() }), crm: None }.check().is_err());
+        assert!(Faults { ads: Some(Fault { unauthorized: 1, ..Fault::default() }), crm: None }.check().is_err());
+        let one = Fault { location: Some("a".to_owned()), status: Some(503), ..Fault::default() };
+        assert!(crm(one).check().is_err());
         assert!(serde_json::from_str::<Faults>(r#"{"crm":{"latency":5}}"#).is_err());
         let good: Faults =
             serde_json::from_str(r#"{"crm":{"latency_ms":5,"status":503},"ads":{"code":190}}"#).expect("good");

@@ -10,10 +10,13 @@ mod faults;
 mod ids;
 mod people;
 mod play;
+mod quirks;
 mod requests;
 mod sender;
 mod signer;
 mod story;
+mod subscription;
+mod switches;
 mod time;
 mod webhook;
 mod world;
@@ -32,9 +35,13 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use ads::Accepted;
+pub use crm::limits::{Allowance, Tally};
+pub use crm::oauth::grants::TokenCall;
 pub use error::SandboxError;
 pub use faults::{Fault, Faults};
 pub use play::{Fired, Kind, Locations, Play, Played};
+pub use quirks::Quirks;
+pub use subscription::Subscription;
 
 use door::{Cut, Door};
 use world::World;
@@ -55,6 +62,30 @@ pub struct Options {
     pub seed: u64,
     /// Where the CRM listens; the ad platform and the control door take the next two ports. None: free ports on 127.0.0.1.
     pub listen: Option<SocketAddr>,
+    /// Where webhooks go that nobody named a target for: an http URL on loopback. None: nowhere.
+    pub webhooks: Option<String>,
+    /// How much each location may be asked.
+    pub allowance: Allowance,
+    /// The vendor's oddities that are on.
+    pub quirks: Quirks,
+    /// How long an access token is good, in seconds.
+    pub token_life_s: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            locations: 1,
+            datasets: 1,
+            contacts: 20,
+            seed: 7,
+            listen: None,
+            webhooks: None,
+            allowance: Allowance::default(),
+            quirks: Quirks::default(),
+            token_life_s: 86_399,
+        }
+    }
 }
 
 /// What a person or a test needs to use the sandbox. The tokens are made up and open nothing but the sandbox.
@@ -72,6 +103,12 @@ pub struct Summary {
     pub locations: Vec<String>,
     /// A private integration token for all locations.
     pub crm_token: String,
+    /// The agency that owns every location.
+    pub company: String,
+    /// The app's OAuth client id.
+    pub oauth_client_id: String,
+    /// The app's OAuth client secret.
+    pub oauth_client_secret: String,
     /// The first dataset's id.
     pub dataset: String,
     /// Every dataset's id.
@@ -93,10 +130,14 @@ impl Sandbox {
     /// Listens and serves.
     ///
     /// # Errors
-    /// `Asked` for an address that is not loopback or for a sandbox without a location or dataset, `Listen` for a port that is taken.
+    /// `Asked` for an address or a webhook URL that is not loopback or for a sandbox without a location or dataset, `Listen` for a port
+    /// that is taken.
     pub async fn start(options: Options) -> Result<Self, SandboxError> {
         if options.locations == 0 || options.datasets == 0 {
             return Err(SandboxError::Asked("a sandbox has at least one location and one dataset".to_owned()));
+        }
+        if let Some(url) = &options.webhooks {
+            subscription::loopback(url)?;
         }
         let [crm, ads, control] = addresses(options.listen)?;
         let (crm, crm_url) = open(crm).await?;
@@ -133,6 +174,36 @@ impl Sandbox {
     /// The events the ad platform accepted, in order, without the first `after`.
     pub fn accepted(&self, after: usize) -> Vec<Accepted> {
         self.world.platform.accepted(after)
+    }
+
+    /// Where webhooks go from now on that nobody named a target for; none: nowhere.
+    ///
+    /// # Errors
+    /// `Asked` for a URL that is not loopback or a share outside 0 to 1.
+    pub fn subscribe(&self, subscription: Option<Subscription>) -> Result<(), SandboxError> {
+        subscription.as_ref().map_or(Ok(()), Subscription::check)?;
+        world::lock(&self.world.switches).subscription = subscription;
+        Ok(())
+    }
+
+    /// How much each location may be asked from now on.
+    pub fn set_allowance(&self, allowance: Allowance) {
+        world::lock(&self.world.switches).allowance = allowance;
+    }
+
+    /// Which of the vendor's oddities are on from now on.
+    pub fn set_quirks(&self, quirks: Quirks) {
+        world::lock(&self.world.switches).quirks = quirks;
+    }
+
+    /// What each location has been asked, in the order of the summary.
+    pub fn limits(&self) -> Vec<Tally> {
+        world::lock(&self.world.crm).locations.iter().map(|location| location.usage.tally()).collect()
+    }
+
+    /// Every call for a token, oldest first.
+    pub fn token_calls(&self) -> Vec<TokenCall> {
+        world::lock(&self.world.grants).log.clone()
     }
 
     /// The contact a webhook spoke of, as the CRM knows it now. None for a webhook that was not fired, or a contact that is gone.

@@ -1,10 +1,10 @@
 //! One play: changes are invented one after the other and their webhooks fired, with as many duplicates, losses and swaps as were asked for.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::{HeaderValue, Uri};
+use axum::http::Uri;
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
@@ -15,6 +15,7 @@ use super::error::SandboxError;
 use super::ids::{happens, one};
 use super::sender::{Letter, Patience, Sent};
 use super::story;
+use super::subscription::{loopback, shares};
 use super::webhook::Webhook;
 use super::world::{World, lock};
 use crate::clock::Millis;
@@ -86,7 +87,7 @@ pub struct Play {
     pub locations: Option<Locations>,
     /// Which kinds of changes; empty: all of them.
     pub kinds: Vec<Kind>,
-    /// The URL to fire at, on loopback.
+    /// The URL to fire at, on loopback; empty: the subscription's, and its shares wherever they are greater than these.
     pub target: String,
     /// The first pause before a webhook is sent again, in milliseconds; it doubles up to 5 s.
     pub retry_ms: u64,
@@ -142,12 +143,15 @@ pub struct Played {
     pub fired: Vec<Fired>,
     /// Every webhook that was lost on purpose.
     pub dropped: Vec<Fired>,
+    /// How many were lost on purpose, by the vendor's name of the event.
+    pub dropped_by_type: BTreeMap<&'static str, usize>,
     /// How many of the fired got no 2xx.
     pub refused: usize,
 }
 
 impl Fired {
-    fn planned(webhook: &Webhook, at: Millis, copies: u32) -> Self {
+    /// Before it was sent.
+    pub fn planned(webhook: &Webhook, at: Millis, copies: u32) -> Self {
         Self {
             webhook_id: webhook.id.clone(),
             kind: webhook.kind,
@@ -164,7 +168,8 @@ impl Fired {
         self.status.is_some_and(|status| (200..300).contains(&status))
     }
 
-    fn add(&mut self, sent: &Sent) {
+    /// Adds how one copy fared.
+    pub fn add(&mut self, sent: &Sent) {
         self.at = if self.tries == 0 { sent.at } else { self.at.min(sent.at) };
         self.tries += sent.tries;
         if !self.taken() {
@@ -174,7 +179,8 @@ impl Fired {
 }
 
 /// Plays. Dropping the future stops the play where it is.
-pub async fn run(world: &Arc<World>, play: Play) -> Result<Played, SandboxError> {
+pub async fn run(world: &Arc<World>, mut play: Play) -> Result<Played, SandboxError> {
+    subscribed(world, &mut play)?;
     let stage = Stage::set(world, &play)?;
     let mut rng = world.next_play(play.seed);
     let mut flight = Flight::new(world.clone(), stage.target, &play);
@@ -184,14 +190,14 @@ pub async fn run(world: &Arc<World>, play: Play) -> Result<Played, SandboxError>
         let at = *one(&mut rng, &stage.locations);
         let kind = story::draw(&mut rng, &play.kinds);
         let now = world.time.now_ms();
-        let webhooks = story::happen(&mut lock(&world.crm), at, kind, &world.app, &mut rng, now);
+        let webhooks = story::happen(world, at, kind, &mut rng, now);
         for webhook in webhooks {
             if happens(&mut rng, play.drop) {
                 dropped.push(Fired::planned(&webhook, now, 0));
                 continue;
             }
             let copies = if happens(&mut rng, play.duplicate) { 2 } else { 1 };
-            let letter = flight.letter(&webhook)?;
+            let letter = flight.letter(&webhook);
             let index = flight.plan(Fired::planned(&webhook, now, copies));
             for _ in 0..copies {
                 line.push_back(Waiting { index, letter: letter.clone(), behind: behind(&mut rng, play.reorder) });
@@ -202,7 +208,27 @@ pub async fn run(world: &Arc<World>, play: Play) -> Result<Played, SandboxError>
     flight.go(&mut line, true).await;
     let fired = flight.landed().await;
     let refused = fired.iter().filter(|fired| !fired.taken()).count();
-    Ok(Played { fired, dropped, refused })
+    lock(&world.dropped).extend_from_slice(&dropped);
+    let mut dropped_by_type = BTreeMap::new();
+    for lost in &dropped {
+        *dropped_by_type.entry(lost.kind).or_default() += 1;
+    }
+    Ok(Played { fired, dropped, dropped_by_type, refused })
+}
+
+/// A play without a target goes where the app's webhooks go.
+fn subscribed(world: &World, play: &mut Play) -> Result<(), SandboxError> {
+    if !play.target.is_empty() {
+        return Ok(());
+    }
+    let subscription = world.subscription().ok_or_else(|| {
+        SandboxError::Asked("target is missing: name one, or subscribe a URL that all webhooks go to".to_owned())
+    })?;
+    play.target = subscription.url;
+    play.duplicate = play.duplicate.max(subscription.duplicate);
+    play.drop = play.drop.max(subscription.drop);
+    play.reorder = play.reorder.max(subscription.reorder);
+    Ok(())
 }
 
 fn behind(rng: &mut Rng, share: f64) -> usize {
@@ -225,11 +251,7 @@ struct Stage {
 impl Stage {
     fn set(world: &World, play: &Play) -> Result<Self, SandboxError> {
         let asked = |text: String| Err(SandboxError::Asked(text));
-        for (name, share) in [("duplicate", play.duplicate), ("drop", play.drop), ("reorder", play.reorder)] {
-            if !(0.0..=1.0).contains(&share) {
-                return asked(format!("{name} is a part of 1: use 0 to 1"));
-            }
-        }
+        shares(&[("duplicate", play.duplicate), ("drop", play.drop), ("reorder", play.reorder)])?;
         if !(0.0..=100_000.0).contains(&play.rate) {
             return asked("rate is webhooks a second: use 0 (as fast as it goes) to 100000".to_owned());
         }
@@ -250,19 +272,6 @@ impl Stage {
         };
         Ok(Self { target: loopback(&play.target)?, locations })
     }
-}
-
-/// The target as a URL; anything but plain http to this machine is refused.
-fn loopback(target: &str) -> Result<Uri, SandboxError> {
-    let refused = || {
-        SandboxError::Asked(format!(
-            "target must be an http URL on loopback, like http://127.0.0.1:8080/hooks/…: {target:?} is not"
-        ))
-    };
-    let uri: Uri = target.parse().map_err(|_| refused())?;
-    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    let here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    if here && uri.scheme_str() == Some("http") { Ok(uri) } else { Err(refused()) }
 }
 
 /// The webhooks of one play that are under way, and those that have landed.
@@ -294,10 +303,8 @@ impl Flight {
         }
     }
 
-    fn letter(&self, webhook: &Webhook) -> Result<Letter, SandboxError> {
-        let signature = HeaderValue::try_from(self.world.signer.sign(&webhook.body))
-            .map_err(|_| SandboxError::Asked("the signature does not fit a header".to_owned()))?;
-        Ok(Letter { target: self.target.clone(), body: webhook.body.clone(), signature })
+    fn letter(&self, webhook: &Webhook) -> Letter {
+        Letter::signed(&self.world.signer, self.target.clone(), webhook.body.clone())
     }
 
     fn plan(&mut self, record: Fired) -> usize {
@@ -356,27 +363,5 @@ impl Flight {
             }
         }
         self.records
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::loopback;
-
-    #[test]
-    fn webhooks_are_fired_at_this_machine_only() {
-        for good in ["http://127.0.0.1:8080/hooks/crm", "http://localhost:1/", "http://[::1]:80/x"] {
-            assert!(loopback(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "",
-            "/hooks",
-            "https://127.0.0.1/",
-            "http://example.com/",
-            "http://10.0.0.1/",
-            "http://localhost.example.com/",
-        ] {
-            assert!(loopback(bad).is_err(), "{bad}");
-        }
     }
 }

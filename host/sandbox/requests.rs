@@ -10,6 +10,7 @@ use axum::response::Response;
 use axum::routing::MethodRouter;
 use serde::Serialize;
 
+use super::faults;
 use super::world::{World, lock};
 
 /// How many requests are kept; older ones are only counted.
@@ -84,14 +85,16 @@ pub fn routed(routes: impl IntoIterator<Item = Route>) -> (Router<Arc<World>>, V
     })
 }
 
-/// Lays the book over a platform's router: the outermost layer, so that it sees what faults answer as well.
+/// Lays the book over a platform's router: the outermost layer, so that it sees what faults answer as well. Below it an answer waits that
+/// is about a slow location.
 pub fn noted(
     router: Router<Arc<World>>,
     world: &Arc<World>,
     side: Side,
     patterns: Vec<&'static str>,
 ) -> Router<Arc<World>> {
-    router.layer(from_fn_with_state((world.clone(), side, Arc::from(patterns)), note))
+    let slowed = router.layer(from_fn_with_state(world.clone(), faults::slowed));
+    slowed.layer(from_fn_with_state((world.clone(), side, Arc::from(patterns)), note))
 }
 
 type Noting = (Arc<World>, Side, Arc<[&'static str]>);

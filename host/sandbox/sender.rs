@@ -10,7 +10,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::sync::Semaphore;
 
-use super::signer;
+use super::signer::{self, Signer};
 use super::time::Time;
 use crate::clock::Millis;
 
@@ -33,6 +33,13 @@ pub struct Letter {
     pub body: Bytes,
     /// The signature header's value.
     pub signature: HeaderValue,
+}
+
+impl Letter {
+    /// A letter whose signature is good.
+    pub fn signed(signer: &Signer, target: Uri, body: Bytes) -> Self {
+        Self { target, signature: signer.header(&body), body }
+    }
 }
 
 /// How stubborn the sender is.

@@ -1,5 +1,6 @@
 //! The CRM's webhook signature: Ed25519 over the raw bytes of the body, base64 (HighLevel, Webhook Integration Guide).
 
+use axum::http::HeaderValue;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use fastrand::Rng;
@@ -29,6 +30,11 @@ impl Signer {
     /// The header's value for these bytes.
     pub fn sign(&self, body: &[u8]) -> String {
         BASE64_STANDARD.encode(self.0.sign(body))
+    }
+
+    /// The same as a header carries it.
+    pub fn header(&self, body: &[u8]) -> HeaderValue {
+        HeaderValue::try_from(self.sign(body)).expect("base64 is visible ASCII")
     }
 
     /// The public key as PEM (SPKI).

@@ -3,13 +3,13 @@
 use fastrand::Rng;
 use serde_json::{Value, json};
 
-use super::crm::state::{Crm, Deal, Task};
+use super::crm::state::{self, Appointment, Crm, Deal, Note, Person, Task};
 use super::ids::{alphanumeric, happens, one};
 use super::people;
 use super::play::Kind;
 use super::time::iso;
 use super::webhook::{self, Moment, Webhook};
-use super::world::App;
+use super::world::{App, World, lock};
 use crate::clock::Millis;
 
 /// How often each kind of change happens, in about a hundred.
@@ -44,11 +44,22 @@ pub fn draw(rng: &mut Rng, kinds: &[Kind]) -> Kind {
     Kind::ContactCreated
 }
 
+/// Who is told, and how much.
+struct Teller<'a> {
+    app: &'a App,
+    sparse_tasks: bool,
+}
+
 /// Lets one change happen: to the CRM's own state first, so that `GET` agrees; the webhooks that tell of it come back.
-pub fn happen(crm: &mut Crm, at: usize, kind: Kind, app: &App, rng: &mut Rng, now: Millis) -> Vec<Webhook> {
+pub fn happen(world: &World, at: usize, kind: Kind, rng: &mut Rng, now: Millis) -> Vec<Webhook> {
+    let teller = Teller { app: &world.app, sparse_tasks: world.quirks().task_without_contact };
+    unfold(&mut lock(&world.crm), at, kind, &teller, rng, now)
+}
+
+fn unfold(crm: &mut Crm, at: usize, kind: Kind, teller: &Teller<'_>, rng: &mut Rng, now: Millis) -> Vec<Webhook> {
     let mut told = match kind {
         Kind::ContactCreated => {
-            let id = born(crm, at, rng, now);
+            let id = crm.welcome(at, rng, now);
             vec![(id, "ContactCreate", Object::Contact)]
         }
         Kind::TagsChanged => {
@@ -68,41 +79,59 @@ pub fn happen(crm: &mut Crm, at: usize, kind: Kind, app: &App, rng: &mut Rng, no
         }
         Kind::OpportunityCreated => twins("OpportunityCreate", open_deal(crm, at, rng, now)),
         Kind::StageMoved => {
-            let which = some_deal(crm, at, rng, now);
             let last = crm.locations[at].stages.len() - 1;
-            let deal = &mut crm.locations[at].deals[which];
-            // From the last stage a deal goes back to be worked on: the stage differs in every case.
-            deal.stage = if deal.stage == last { last - 1 } else { rng.usize(deal.stage + 1..=last) };
-            twins("OpportunityStageUpdate", deal.clone())
+            let moved = |deal: &mut Deal, rng: &mut Rng| {
+                // From the last stage a deal goes back to be worked on: the stage differs in every case.
+                deal.stage = if deal.stage == last { last - 1 } else { rng.usize(deal.stage + 1..=last) };
+            };
+            twins("OpportunityStageUpdate", change_deal(crm, at, rng, now, moved))
         }
         Kind::Won => {
-            let which = some_deal(crm, at, rng, now);
-            let mut deal = crm.locations[at].deals.swap_remove(which);
-            deal.status = "won";
-            deal.value = deal.value.max(rng.u32(10..400) * 25);
-            twins("OpportunityStatusUpdate", deal)
+            let won = |deal: &mut Deal, rng: &mut Rng| {
+                deal.status = "won";
+                deal.value = deal.value.max(rng.u32(10..400) * 25);
+            };
+            twins("OpportunityStatusUpdate", change_deal(crm, at, rng, now, won))
         }
         Kind::TaskCreated => {
             let task = open_task(crm, at, rng, now);
             vec![(task.contact.clone(), "TaskCreate", Object::Task(task))]
         }
         Kind::TaskCompleted => {
-            if crm.locations[at].tasks.is_empty() {
-                open_task(crm, at, rng, now);
-            }
-            let which = rng.usize(..crm.locations[at].tasks.len());
-            let task = crm.locations[at].tasks.swap_remove(which);
+            let task = complete_task(crm, at, rng, now);
             vec![(task.contact.clone(), "TaskComplete", Object::Task(task))]
         }
-        Kind::NoteCreated => vec![(someone(crm, at, rng, now), "NoteCreate", Object::Note)],
-        Kind::AppointmentBooked => vec![(someone(crm, at, rng, now), "AppointmentCreate", Object::Appointment)],
+        Kind::NoteCreated => {
+            let id = someone(crm, at, rng, now);
+            let note = state::note(rng, &crm.locations[at], &id, now);
+            give(crm, &id, |person| person.notes.push(note.clone()));
+            vec![(id, "NoteCreate", Object::Note(note))]
+        }
+        Kind::AppointmentBooked => {
+            let id = someone(crm, at, rng, now);
+            let made = state::appointment(rng, &crm.locations[at], &id, now);
+            give(crm, &id, |person| person.appointments.push(made.clone()));
+            vec![(id, "AppointmentCreate", Object::Appointment(made))]
+        }
     };
     // Twins are stamped apart, as the vendor stamps them.
     let apart = if told.len() > 1 { rng.u64(1..40) } else { 0 };
     let stamps = [now.saturating_sub(apart), now];
     told.drain(..)
         .zip(if apart > 0 { stamps } else { [now; 2] })
-        .map(|((contact, name, what), stamp)| tell(crm, at, app, rng, stamp, &contact, name, &what))
+        .map(|((contact, name, what), stamp)| {
+            let location = &crm.locations[at];
+            let fields = match &what {
+                Object::Contact => {
+                    crm.person(&contact).map(|person| webhook::contact(name, person)).unwrap_or_default()
+                }
+                Object::Deal(deal) => webhook::opportunity(deal, location),
+                Object::Task(task) => webhook::task(name, task, teller.sparse_tasks),
+                Object::Note(note) => webhook::note(note),
+                Object::Appointment(made) => webhook::appointment(made, location),
+            };
+            Moment { app: teller.app, at: stamp, location, contact: &contact }.webhook(rng, name, fields)
+        })
         .collect()
 }
 
@@ -111,8 +140,8 @@ enum Object {
     Contact,
     Deal(Deal),
     Task(Task),
-    Note,
-    Appointment,
+    Note(Note),
+    Appointment(Appointment),
 }
 
 /// A change of a deal is told twice: as what it is and as an update.
@@ -120,43 +149,6 @@ fn twins(name: &'static str, deal: Deal) -> Vec<(String, &'static str, Object)> 
     let id = &deal.contact;
     let first = (id.clone(), name, Object::Deal(deal.clone()));
     vec![first, (id.clone(), "OpportunityUpdate", Object::Deal(deal))]
-}
-
-#[expect(clippy::too_many_arguments, reason = "the one place where a change meets its envelope")]
-fn tell(
-    crm: &Crm,
-    at: usize,
-    app: &App,
-    rng: &mut Rng,
-    stamp: Millis,
-    contact: &str,
-    name: &'static str,
-    what: &Object,
-) -> Webhook {
-    let location = &crm.locations[at];
-    let fields = match what {
-        Object::Contact => crm.person(contact).map(|person| webhook::contact(name, person)).unwrap_or_default(),
-        Object::Deal(deal) => webhook::opportunity(deal, location),
-        Object::Task(task) => webhook::task(task),
-        Object::Note => {
-            let text = *one(
-                rng,
-                &["Called, no answer.", "Wants a quote by Friday.", "Prefers e-mail – schreibt auf Deutsch."],
-            );
-            webhook::note(rng, contact, text, stamp)
-        }
-        Object::Appointment => {
-            let starts = stamp - stamp % 1_800_000 + rng.u64(2..300) * 1_800_000;
-            webhook::appointment(rng, contact, location, starts, stamp)
-        }
-    };
-    Moment { app, at: stamp, location, contact }.webhook(rng, name, fields)
-}
-
-fn born(crm: &mut Crm, at: usize, rng: &mut Rng, now: Millis) -> String {
-    let id = crm.welcome(at, rng, now);
-    crm.locations[at].born.push(id.clone());
-    id
 }
 
 /// Most changes happen to people who came lately, some to those who were there before.
@@ -168,14 +160,17 @@ fn someone(crm: &mut Crm, at: usize, rng: &mut Rng, now: Millis) -> String {
     } else {
         &location.seeded
     };
-    if pool.is_empty() { born(crm, at, rng, now) } else { one(rng, pool).clone() }
+    if pool.is_empty() { crm.welcome(at, rng, now) } else { one(rng, pool).clone() }
+}
+
+fn give(crm: &mut Crm, id: &str, what: impl FnOnce(&mut Person)) {
+    if let Some(person) = crm.person_mut(id) {
+        what(person);
+    }
 }
 
 fn put(crm: &mut Crm, id: &str, now: Millis, key: &str, value: Value) {
-    if let Some(person) = crm.person_mut(id) {
-        person.fields.insert(key.to_owned(), value);
-        person.fields.insert("dateUpdated".to_owned(), iso(now).into());
-    }
+    crm.put(id, now, key, Some(value));
 }
 
 fn retag(crm: &mut Crm, id: &str, rng: &mut Rng, now: Millis) {
@@ -237,44 +232,69 @@ fn object(crm: &mut Crm, id: &str, now: Millis) {
 
 fn open_deal(crm: &mut Crm, at: usize, rng: &mut Rng, now: Millis) -> Deal {
     let contact = someone(crm, at, rng, now);
-    let named = crm.person(&contact).and_then(|person| person.fields.get("name")).and_then(Value::as_str);
-    let name = named.unwrap_or("Website lead").to_owned();
+    let name = crm.person(&contact).and_then(|person| person.text("name")).unwrap_or("Website lead").to_owned();
     let location = &mut crm.locations[at];
     let deal = Deal {
         id: alphanumeric(rng, 20),
-        contact,
+        contact: contact.clone(),
         name,
         value: if happens(rng, 0.5) { rng.u32(4..200) * 50 } else { 0 },
         stage: 0,
         status: "open",
         assignee: one(rng, &location.users).clone(),
         added: now,
+        updated: now,
     };
-    location.deals.push(deal.clone());
+    location.open_deals.push((contact.clone(), deal.id.clone()));
+    give(crm, &contact, |person| person.deals.push(deal.clone()));
     deal
 }
 
-/// An open deal's position; where there is none, one is opened that no webhook tells of.
-fn some_deal(crm: &mut Crm, at: usize, rng: &mut Rng, now: Millis) -> usize {
-    if crm.locations[at].deals.is_empty() {
-        open_deal(crm, at, rng, now);
+/// Changes an open deal; where there is none, one is opened that no webhook tells of.
+fn change_deal(crm: &mut Crm, at: usize, rng: &mut Rng, now: Millis, change: impl FnOnce(&mut Deal, &mut Rng)) -> Deal {
+    loop {
+        if crm.locations[at].open_deals.is_empty() {
+            open_deal(crm, at, rng, now);
+        }
+        let which = rng.usize(..crm.locations[at].open_deals.len());
+        let (contact, id) = crm.locations[at].open_deals[which].clone();
+        let known = crm.person_mut(&contact).and_then(|person| person.deals.iter_mut().find(|deal| deal.id == id));
+        if let Some(deal) = known {
+            change(deal, rng);
+            deal.updated = now;
+            let deal = deal.clone();
+            if deal.status != "open" {
+                crm.locations[at].open_deals.swap_remove(which);
+            }
+            return deal;
+        }
+        // Its contact is gone, and it went along.
+        crm.locations[at].open_deals.swap_remove(which);
     }
-    rng.usize(..crm.locations[at].deals.len())
 }
 
 fn open_task(crm: &mut Crm, at: usize, rng: &mut Rng, now: Millis) -> Task {
     let contact = someone(crm, at, rng, now);
-    let location = &mut crm.locations[at];
-    let task = Task {
-        id: alphanumeric(rng, 20),
-        contact,
-        title: one::<&str>(rng, &["Call back", "Send the quote", "Ask for documents", "Follow up"]),
-        assignee: one(rng, &location.users).clone(),
-        added: now,
-        due: now + rng.u64(1..15) * 86_400_000,
-    };
-    location.tasks.push(task.clone());
+    let task = state::task(rng, &crm.locations[at], &contact, now);
+    crm.locations[at].open_tasks.push((contact.clone(), task.id.clone()));
+    give(crm, &contact, |person| person.tasks.push(task.clone()));
     task
+}
+
+/// Does an open task; where there is none, one is made that no webhook tells of.
+fn complete_task(crm: &mut Crm, at: usize, rng: &mut Rng, now: Millis) -> Task {
+    loop {
+        if crm.locations[at].open_tasks.is_empty() {
+            open_task(crm, at, rng, now);
+        }
+        let which = rng.usize(..crm.locations[at].open_tasks.len());
+        let (contact, id) = crm.locations[at].open_tasks.swap_remove(which);
+        let known = crm.person_mut(&contact).and_then(|person| person.tasks.iter_mut().find(|task| task.id == id));
+        if let Some(task) = known.filter(|task| !task.completed) {
+            task.completed = true;
+            return task.clone();
+        }
+    }
 }
 
 #[cfg(test)]
@@ -282,19 +302,19 @@ mod tests {
     use serde_json::Value;
 
     use super::super::{Options, ids};
-    use super::{Kind, WEIGHTS, draw, happen};
+    use super::{Kind, Teller, WEIGHTS, draw, unfold};
     use crate::sandbox::crm::state::Crm;
     use crate::sandbox::world::App;
 
     const NOW: u64 = 1_795_305_600_000;
 
     fn crm() -> Crm {
-        Crm::seeded(&Options { locations: 1, datasets: 1, contacts: 5, seed: 9, listen: None }, NOW)
+        Crm::seeded(&Options { contacts: 5, seed: 9, ..Options::default() }, NOW)
     }
 
     fn told(crm: &mut Crm, kind: Kind, rng: &mut fastrand::Rng) -> Vec<Value> {
         let app = App { id: "a".to_owned(), version: "v".to_owned() };
-        let webhooks = happen(crm, 0, kind, &app, rng, NOW);
+        let webhooks = unfold(crm, 0, kind, &Teller { app: &app, sparse_tasks: false }, rng, NOW);
         webhooks.iter().map(|webhook| serde_json::from_slice(&webhook.body).expect("JSON")).collect()
     }
 
@@ -331,6 +351,54 @@ mod tests {
             let body = told(&mut crm, Kind::TagsChanged, &mut rng).remove(0);
             let person = crm.person(body["id"].as_str().expect("an id")).expect("a person");
             assert_eq!(body["tags"], person.fields["tags"]);
+        }
+    }
+
+    #[test]
+    fn what_a_webhook_told_belongs_to_its_contact() {
+        let (mut crm, mut rng) = (crm(), ids::seeded(5, 1));
+        for _ in 0..100 {
+            let task = told(&mut crm, Kind::TaskCompleted, &mut rng).remove(0);
+            let person = crm.person(task["contactId"].as_str().expect("an id")).expect("a person");
+            assert!(person.tasks.iter().any(|known| task["id"] == known.id.as_str() && known.completed));
+            let note = told(&mut crm, Kind::NoteCreated, &mut rng).remove(0);
+            let person = crm.person(note["contactId"].as_str().expect("an id")).expect("a person");
+            assert!(
+                person.notes.iter().any(|known| note["id"] == known.id.as_str() && note["body"] == known.body.as_str())
+            );
+            let made = told(&mut crm, Kind::AppointmentBooked, &mut rng).remove(0)["appointment"].take();
+            let person = crm.person(made["contactId"].as_str().expect("an id")).expect("a person");
+            assert!(person.appointments.iter().any(|known| made["id"] == known.id.as_str()));
+            let won = told(&mut crm, Kind::Won, &mut rng).remove(0);
+            let person = crm.person(won["contactId"].as_str().expect("an id")).expect("a person");
+            assert!(person.deals.iter().any(|known| won["id"] == known.id.as_str() && known.status == "won"));
+        }
+    }
+
+    #[test]
+    fn nothing_happens_to_who_is_gone() {
+        let (mut crm, mut rng) = (crm(), ids::seeded(6, 1));
+        for kind in [Kind::OpportunityCreated, Kind::TaskCreated] {
+            told(&mut crm, kind, &mut rng);
+        }
+        for id in crm.locations[0].seeded.clone() {
+            crm.remove(&id, NOW);
+        }
+        for kind in [Kind::StageMoved, Kind::Won, Kind::TaskCompleted] {
+            let body = told(&mut crm, kind, &mut rng).remove(0);
+            assert!(crm.person(body["contactId"].as_str().expect("an id")).is_some());
+        }
+    }
+
+    #[test]
+    fn a_sparse_task_names_neither_contact_nor_body() {
+        let (mut crm, mut rng) = (crm(), ids::seeded(7, 1));
+        let app = App { id: "a".to_owned(), version: "v".to_owned() };
+        let teller = Teller { app: &app, sparse_tasks: true };
+        for (kind, sparse) in [(Kind::TaskCreated, true), (Kind::TaskCompleted, false)] {
+            let webhook = unfold(&mut crm, 0, kind, &teller, &mut rng, NOW).remove(0);
+            let body: Value = serde_json::from_slice(&webhook.body).expect("JSON");
+            assert_eq!((body.get("contactId").is_none(), body.get("body").is_none()), (sparse, sparse), "{body}");
         }
     }
 

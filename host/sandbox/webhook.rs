@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
-use super::crm::state::{Deal, Location, Person, Task};
+use super::crm::state::{Appointment, Deal, Location, Note, Person, Task};
 use super::ids;
 use super::time::{iso, iso_local};
 use super::world::App;
@@ -121,34 +121,37 @@ pub fn opportunity(deal: &Deal, location: &Location) -> Map<String, Value> {
     }))
 }
 
-/// A task.
-pub fn task(task: &Task) -> Map<String, Value> {
-    members(json!({
-        "id": task.id, "assignedTo": task.assignee, "contactId": task.contact, "title": task.title, "body": task.title,
-        "dateAdded": iso(task.added), "dueDate": iso(task.due),
-    }))
+/// A task. `sparse`: one that is new comes without its contact and its body, as the vendor's live webhooks do.
+pub fn task(kind: &str, task: &Task, sparse: bool) -> Map<String, Value> {
+    let mut fields = members(json!({
+        "id": task.id, "contactId": task.contact, "title": task.title, "dateAdded": iso(task.added), "dueDate": iso(task.due),
+    }));
+    if let Some(assignee) = &task.assignee {
+        fields.insert("assignedTo".to_owned(), assignee.as_str().into());
+    }
+    if !task.body.is_empty() {
+        fields.insert("body".to_owned(), task.body.as_str().into());
+    }
+    if sparse && kind == "TaskCreate" {
+        fields.remove("contactId");
+        fields.remove("body");
+    }
+    fields
 }
 
-/// A note.
-pub fn note(rng: &mut Rng, contact: &str, text: &str, at: Millis) -> Map<String, Value> {
-    members(json!({ "id": ids::alphanumeric(rng, 20), "body": text, "contactId": contact, "dateAdded": iso(at) }))
+/// A note: neither who wrote it nor its title.
+pub fn note(note: &Note) -> Map<String, Value> {
+    members(json!({ "id": note.id, "body": note.body, "contactId": note.contact, "dateAdded": iso(note.added) }))
 }
 
 /// An appointment: nested, its times local with their offset.
-pub fn appointment(
-    rng: &mut Rng,
-    contact: &str,
-    location: &Location,
-    starts: Millis,
-    at: Millis,
-) -> Map<String, Value> {
-    let user = ids::one(rng, &location.users);
+pub fn appointment(made: &Appointment, location: &Location) -> Map<String, Value> {
     let local = |at| iso_local(at, location.country.offset_minutes);
     members(json!({ "appointment": {
-        "id": ids::alphanumeric(rng, 20), "title": "First consultation", "calendarId": location.calendar, "contactId": contact,
-        "appointmentStatus": ids::one(rng, &["confirmed", "confirmed", "new"]), "assignedUserId": user, "users": [user],
-        "source": "booking_widget", "startTime": local(starts), "endTime": local(starts + 1_800_000),
-        "dateAdded": local(at), "dateUpdated": local(at),
+        "id": made.id, "title": made.title, "calendarId": location.calendar, "contactId": made.contact,
+        "appointmentStatus": made.status, "assignedUserId": made.assignee, "users": [made.assignee],
+        "source": "booking_widget", "startTime": local(made.starts), "endTime": local(made.ends),
+        "dateAdded": local(made.added), "dateUpdated": local(made.added),
     }}))
 }
 

@@ -1,80 +1,65 @@
-//! What a location consists of: itself, its custom fields, its pipelines.
+//! A location itself, and its custom fields.
 
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use axum::http::HeaderMap;
+use serde_json::{Value, json};
 
 use super::super::world::{World, lock};
-use super::state::Location;
-use super::{auth, reply};
-
-/// Which location's pipelines.
-#[derive(Deserialize)]
-pub struct Asked {
-    #[serde(rename = "locationId")]
-    location: Option<String>,
-}
+use super::desk::{Answer, Asked, Desk};
+use super::schema;
 
 /// `GET /locations/:id`.
-pub async fn location(State(world): State<Arc<World>>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    told(&world, &headers, Some(&id), "location", |location| {
-        json!({
-            "id": location.id, "name": location.name, "country": location.country.code, "timezone": location.country.timezone,
-        })
-    })
-}
-
-/// `GET /locations/:id/customFields`.
-pub async fn custom_fields(State(world): State<Arc<World>>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    told(&world, &headers, Some(&id), "customFields", |location| {
-        let rows = location.fields.iter().enumerate().map(|(position, field)| {
-            json!({
-                "id": field.id, "name": field.name, "fieldKey": format!("contact.{}", field.key), "dataType": field.kind,
-                "position": position * 50, "locationId": location.id, "model": "contact",
-            })
+pub async fn location(State(world): State<Arc<World>>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+    let desk = Desk::location(world, &headers, "locations.readonly", &id)?;
+    let shown = {
+        let crm = lock(&desk.world.crm);
+        let location = &crm.locations[desk.at];
+        let (city, state, postal_code) = location.place;
+        let place = json!({
+            "name": location.name, "city": city, "state": state, "postalCode": postal_code,
+            "country": location.country.code, "timezone": location.country.timezone, "website": "https://www.example.com",
         });
-        rows.collect()
-    })
+        let mut shown = place.clone();
+        shown["id"] = location.id.as_str().into();
+        shown["companyId"] = desk.world.summary.company.as_str().into();
+        shown["email"] = "office@example.com".into();
+        shown["business"] = place;
+        shown["social"] = json!({});
+        shown["settings"] = json!({
+            "allowDuplicateContact": false, "allowDuplicateOpportunity": true, "allowFacebookNameMerge": false,
+            "disableContactTimezone": false,
+        });
+        shown
+    };
+    desk.ok(json!({ "location": shown }))
 }
 
-/// `GET /opportunities/pipelines?locationId=…`.
-pub async fn pipelines(State(world): State<Arc<World>>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
-    told(&world, &headers, asked.location.as_deref(), "pipelines", |location| {
-        let stages = location
-            .stages
-            .iter()
-            .enumerate()
-            .map(|(position, stage)| json!({ "id": stage.id, "name": stage.name, "position": position }));
-        json!([{
-            "id": location.pipeline, "name": "Sales", "locationId": location.id, "stages": stages.collect::<Vec<_>>(),
-        }])
-    })
-}
-
-fn told(
-    world: &World,
-    headers: &HeaderMap,
-    id: Option<&str>,
-    name: &str,
-    shape: impl FnOnce(&Location) -> Value,
-) -> Response {
-    if let Some(refused) = auth::refused(world, headers) {
-        return refused;
-    }
-    let Some(id) = id else {
-        return reply::refusal(world, StatusCode::UNPROCESSABLE_ENTITY, "locationId should not be empty");
-    };
-    let found = {
-        let crm = lock(&world.crm);
-        crm.position(id).map(|at| (at, shape(&crm.locations[at])))
-    };
-    match found {
-        Some((at, value)) => reply::granted(world, at, Map::from_iter([(name.to_owned(), value)])),
-        // To a token of another account a location of ours looks just like one that never was.
-        None => reply::refusal(world, StatusCode::FORBIDDEN, "The token does not have access to this location."),
-    }
+/// `GET /locations/:id/customFields`: those of contacts, unless `model` asks for others. Opportunities have none here.
+pub async fn custom_fields(
+    State(world): State<Arc<World>>,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Answer {
+    let desk = Desk::location(world, &headers, "locations/customFields.readonly", &id)?;
+    let said = desk.read_query(asked, schema::FIELDS_QUERY)?;
+    let wanted = said.get("model").is_none_or(|model| model != "opportunity");
+    let crm = lock(&desk.world.crm);
+    let location = &crm.locations[desk.at];
+    let fields = location.fields.iter().enumerate().filter(|_| wanted).map(|(position, field)| {
+        let mut shown = json!({
+            "id": field.id, "name": field.name, "fieldKey": format!("contact.{}", field.key), "dataType": field.kind,
+            "position": position * 50, "locationId": location.id, "model": "contact",
+        });
+        if !field.options.is_empty() {
+            shown["picklistOptions"] = field.options.into();
+            shown["isAllowedCustomOption"] = true.into();
+        }
+        shown
+    });
+    let rows: Vec<Value> = fields.collect();
+    drop(crm);
+    desk.ok(json!({ "customFields": rows }))
 }

@@ -120,10 +120,9 @@ pub fn person(rng: &mut Rng, location: &Location, added: Millis) -> Map<String, 
 pub fn answer(rng: &mut Rng, field: &Field) -> Value {
     match field.key {
         "budget" => (rng.u32(1..200) * 50).into(),
-        "service_needed" => (*one(rng, &["Consultation", "Repair", "Full package", "Not sure yet"])).into(),
+        "service_needed" | "gender" => (*one(rng, field.options)).into(),
         "preferred_time" => (*one(rng, &["mornings", "after 17:00", "Saturday", "any"])).into(),
-        "interests" => rng.choose_multiple(["Financing", "Warranty", "Maintenance", "Express"], 2).into(),
-        "gender" => (*one(rng, &["Female", "Male", "F", "prefer not to say"])).into(),
+        "interests" => rng.choose_multiple(field.options.iter().copied(), 2).into(),
         _ => digits(rng, 16).into(),
     }
 }
@@ -171,7 +170,7 @@ mod tests {
     use super::COUNTRIES;
 
     fn options(locations: usize, seed: u64) -> Options {
-        Options { locations, datasets: 1, contacts: 300, seed, listen: None }
+        Options { locations, contacts: 300, seed, ..Options::default() }
     }
 
     fn shown(crm: &Crm, at: usize) -> Vec<String> {

@@ -1,4 +1,8 @@
-//! The control door: what people and tests ask of the sandbox itself.
+//! The control door: what people and tests ask of the sandbox itself. One file a family of questions; a family adds its routes here.
+
+mod oauth;
+mod simulate;
+mod switches;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,14 +11,13 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::error::SandboxError;
-use super::faults::Faults;
 use super::play::{self, Play};
 use super::requests::Shown;
 use super::world::{World, lock};
@@ -28,13 +31,28 @@ pub fn router(world: Arc<World>) -> Router {
     Router::new()
         .route("/", get(summary))
         .route("/play", post(play))
-        .route("/faults", post(faults))
+        .route("/simulate", post(simulate::simulate))
+        .route("/faults", post(switches::faults))
+        .route("/quirks", get(switches::quirks).put(switches::set_quirks))
+        .route("/allowance", get(switches::allowance).put(switches::set_allowance))
+        .route("/subscription", get(switches::subscription).put(switches::set_subscription))
+        .route("/limits", get(switches::limits))
+        .route("/tokens", post(oauth::private))
+        .route("/oauth/expire", post(oauth::expire))
+        .route("/oauth/revoke", post(oauth::revoke))
+        .route("/oauth/install", post(oauth::install))
+        .route("/oauth/uninstall", post(oauth::uninstall))
+        .route("/oauth/life", put(oauth::life))
+        .route("/oauth/log", get(oauth::log))
+        .route("/locations/{id}/suspend", post(oauth::suspend))
+        .route("/locations/{id}/activate", post(oauth::activate))
         .route("/accepted", get(accepted))
         .route("/requests", get(requests))
         .route("/clock", post(clock))
         .route("/reset", post(reset))
         .route("/contacts", get(contacts))
         .route("/fired", get(fired))
+        .route("/dropped", get(dropped))
         .layer(DefaultBodyLimit::max(4 << 20))
         .with_state(world)
 }
@@ -49,6 +67,12 @@ fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, SandboxError> {
     serde_json::from_slice(body).map_err(|error| SandboxError::Asked(error.to_string()))
 }
 
+/// The position of the location with this id.
+fn position(world: &World, id: &str) -> Result<usize, SandboxError> {
+    let found = world.summary.locations.iter().position(|location| location == id);
+    found.ok_or_else(|| SandboxError::Asked(format!("there is no location {id}")))
+}
+
 async fn summary(State(world): State<Arc<World>>) -> Response {
     Json(&world.summary).into_response()
 }
@@ -56,13 +80,6 @@ async fn summary(State(world): State<Arc<World>>) -> Response {
 async fn play(State(world): State<Arc<World>>, body: Bytes) -> Result<Response, SandboxError> {
     let play: Play = read(&body)?;
     Ok(Json(play::run(&world, play).await?).into_response())
-}
-
-async fn faults(State(world): State<Arc<World>>, body: Bytes) -> Result<Json<Faults>, SandboxError> {
-    let faults: Faults = read(&body)?;
-    faults.check()?;
-    world.faults.set(faults.clone());
-    Ok(Json(faults))
 }
 
 #[derive(Deserialize)]
@@ -116,8 +133,8 @@ struct Where {
 
 async fn contacts(State(world): State<Arc<World>>, Query(asked): Query<Where>) -> Result<Json<Value>, SandboxError> {
     let id = asked.location.unwrap_or_else(|| world.summary.location.clone());
+    let at = position(&world, &id)?;
     let crm = lock(&world.crm);
-    let at = crm.position(&id).ok_or_else(|| SandboxError::Asked(format!("there is no location {id}")))?;
     let location = &crm.locations[at];
     let people: Vec<&String> = location.seeded.iter().chain(&location.born).collect();
     Ok(Json(json!({ "location": id, "contacts": people })))
@@ -125,4 +142,12 @@ async fn contacts(State(world): State<Arc<World>>, Query(asked): Query<Where>) -
 
 async fn fired(State(world): State<Arc<World>>) -> Json<Value> {
     Json(json!({ "fired": *lock(&world.fired) }))
+}
+
+async fn dropped(State(world): State<Arc<World>>) -> Json<Value> {
+    let dropped = lock(&world.dropped);
+    let rows = dropped.iter().map(|lost| {
+        json!({ "type": lost.kind, "contact": lost.contact_id, "webhookId": lost.webhook_id, "location": lost.location_id })
+    });
+    Json(json!({ "dropped": rows.collect::<Vec<_>>() }))
 }
