@@ -1,6 +1,6 @@
 //! Deliveries: put once however often they come, held until their location is known, claimed by connection.
 
-use rusqlite::params;
+use rusqlite::{Row, params};
 use serde::Serialize;
 
 use super::lane::{Lanes, Waiting};
@@ -15,8 +15,10 @@ use crate::vault::{Lookup, VaultError, seal};
 pub enum Origin {
     /// The source sent it to our door.
     Webhook,
-    /// We asked the source for it.
+    /// We asked the source for what changed.
     Poll,
+    /// We asked the source for everything.
+    Sweep,
     /// A program of the operator's reported it, by this name.
     Reported(String),
 }
@@ -26,14 +28,16 @@ impl Origin {
         match self {
             Self::Webhook => "webhook".to_owned(),
             Self::Poll => "poll".to_owned(),
+            Self::Sweep => "sweep".to_owned(),
             Self::Reported(by) => format!("reported:{by}"),
         }
     }
 
-    fn read(text: &str) -> Self {
+    pub(super) fn read(text: &str) -> Self {
         match text.split_once(':') {
             Some((_, by)) => Self::Reported(by.to_owned()),
             None if text == "poll" => Self::Poll,
+            None if text == "sweep" => Self::Sweep,
             None => Self::Webhook,
         }
     }
@@ -81,10 +85,14 @@ pub enum Put {
 pub struct StoredDelivery {
     /// The delivery's id.
     pub id: String,
-    /// The connection it belongs to.
+    /// The source that handed it over.
+    pub source: String,
+    /// The connection it belongs to; empty while it is held.
     pub connection: String,
     /// The source's own id of it.
     pub webhook_id: String,
+    /// The location that it speaks of.
+    pub location: String,
     /// How it came.
     pub origin: Origin,
     /// When it came.
@@ -100,8 +108,8 @@ pub struct StoredDelivery {
 pub(super) const DELIVERY_LANES: Lanes = Lanes { table: "inbox", column: "connection" };
 
 pub(super) const CLAIM_DELIVERIES: &str =
-    "SELECT row, id, webhook_id, origin, received_at, tries, subject, sealed FROM inbox
-     WHERE state = 'waiting' AND connection = ?1 AND due_at <= ?2 ORDER BY due_at LIMIT ?3";
+    "SELECT row, id, source, connection, webhook_id, location, origin, received_at, tries, subject, sealed FROM inbox
+     WHERE state = 'waiting' AND connection = ?1 AND due_at <= ?2 AND (origin = 'sweep') = ?4 ORDER BY due_at LIMIT ?3";
 
 const PUT: &str =
     "INSERT INTO inbox (id, source, connection, webhook_id, location, kind, origin, received_at, sent_at, state,
@@ -146,8 +154,9 @@ impl Store {
         self.read(move |rows| rows.waiting(DELIVERY_LANES, now)).await
     }
 
-    /// At most `limit` of a connection's due deliveries, the longest due first. Claims nothing durable: one lane works
-    /// for a connection, and what is not settled is claimed again. A delivery that does not open becomes dead.
+    /// At most `limit` of a connection's due deliveries, the longest due first; a sweep's rows come after all others, and
+    /// at most `swept` of them. Claims nothing durable: one lane works for a connection, and what is not settled is
+    /// claimed again. A delivery that does not open becomes dead.
     ///
     /// # Errors
     /// As the database has it.
@@ -156,9 +165,10 @@ impl Store {
         connection: &str,
         now: Millis,
         limit: usize,
+        swept: usize,
     ) -> Result<Vec<StoredDelivery>, StoreError> {
         let connection = connection.to_owned();
-        let (found, closed) = self.read(move |rows| rows.due_deliveries(&connection, now, limit)).await?;
+        let (found, closed) = self.read(move |rows| rows.due_deliveries(&connection, now, limit, swept)).await?;
         if !closed.is_empty() {
             self.write("park", 0, move |rows| rows.park("inbox", &closed)).await?;
         }
@@ -166,8 +176,29 @@ impl Store {
     }
 }
 
+/// A delivery as it is stored: its row, what can be read, its subject, what is sealed.
+pub(super) type Sealed = (i64, StoredDelivery, Lookup, Vec<u8>);
+
+/// Takes a row of the columns that [`CLAIM_DELIVERIES`] names.
+pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<Sealed> {
+    let delivery = StoredDelivery {
+        id: row.get(1)?,
+        source: row.get(2)?,
+        connection: row.get::<_, Option<String>>(3)?.unwrap_or_default(),
+        webhook_id: row.get(4)?,
+        location: row.get(5)?,
+        origin: Origin::read(row.get_ref(6)?.as_str()?),
+        received_at: nat(row.get(7)?),
+        headers: Vec::new(),
+        body: Vec::new(),
+        tries: row.get(8)?,
+    };
+    Ok((row.get(0)?, delivery, row.get(9)?, row.get(10)?))
+}
+
 impl Rows<'_> {
-    fn put(&self, incoming: &Incoming) -> Result<Put, StoreError> {
+    /// Stores a delivery that is not known.
+    pub(super) fn put(&self, incoming: &Incoming) -> Result<Put, StoreError> {
         let known = self
             .db
             .prepare_cached(
@@ -203,22 +234,23 @@ impl Rows<'_> {
         connection: &str,
         now: Millis,
         limit: usize,
+        swept: usize,
     ) -> Result<(Vec<StoredDelivery>, Vec<i64>), StoreError> {
         let mut query = self.db.prepare_cached(CLAIM_DELIVERIES)?;
-        let found = query.query_map(params![connection, int(now), int(limit as u64)], |row| {
-            let delivery = StoredDelivery {
-                id: row.get(1)?,
-                connection: connection.to_owned(),
-                webhook_id: row.get(2)?,
-                origin: Origin::read(row.get_ref(3)?.as_str()?),
-                received_at: nat(row.get(4)?),
-                headers: Vec::new(),
-                body: Vec::new(),
-                tries: row.get(5)?,
-            };
-            Ok((row.get::<_, i64>(0)?, delivery, row.get::<_, Lookup>(6)?, row.get::<_, Vec<u8>>(7)?))
-        })?;
-        let found = found.collect::<Result<Vec<_>, _>>()?;
+        let mut found: Vec<Sealed> = Vec::new();
+        for sweep in [false, true] {
+            let left = limit - found.len();
+            let left = if sweep { left.min(swept) } else { left };
+            let rows = query.query_map(params![connection, int(now), int(left as u64), sweep], stored)?;
+            for row in rows {
+                found.push(row?);
+            }
+        }
+        self.opened_deliveries(found)
+    }
+
+    /// Opens what a claim found: the deliveries that opened, and the rows to park.
+    pub(super) fn opened_deliveries(&self, found: Vec<Sealed>) -> Result<(Vec<StoredDelivery>, Vec<i64>), StoreError> {
         sort_opened(found.into_iter().map(|(row, mut delivery, subject, sealed)| {
             let opened = self.open("inbox", &[&delivery.id], &subject, &sealed).and_then(|plain| {
                 (delivery.headers, delivery.body) = unframed(plain)?;
@@ -282,7 +314,7 @@ mod tests {
 
     #[test]
     fn origins_are_read_as_they_were_written() {
-        for origin in [Origin::Webhook, Origin::Poll, Origin::Reported("till:2".into())] {
+        for origin in [Origin::Webhook, Origin::Poll, Origin::Sweep, Origin::Reported("till:2".into())] {
             assert_eq!(Origin::read(&origin.written()), origin);
         }
     }

@@ -61,6 +61,19 @@ impl KeyRing {
         Ok(key)
     }
 
+    /// Destroys the subject's key in the running transaction: what it sealed never opens again.
+    pub(super) fn destroy(&self, db: &Connection, subject: &Lookup) -> Result<(), StoreError> {
+        self.drop_one(subject);
+        db.prepare_cached("DELETE FROM contact_key WHERE subject = ?1")?.execute([subject])?;
+        Ok(())
+    }
+
+    /// Drops the subject's key if it is at hand. Whether it was.
+    pub(super) fn drop_one(&self, subject: &Lookup) -> bool {
+        let recent = self.recent.borrow_mut().remove(subject).is_some();
+        self.older.borrow_mut().remove(subject).is_some() || recent
+    }
+
     /// Drops every key at hand. Called after any rollback: a key whose row was undone must never seal anything again.
     pub(super) fn clear(&self) {
         self.recent.borrow_mut().clear();

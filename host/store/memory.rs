@@ -43,6 +43,31 @@ impl Store {
         })
         .await
     }
+
+    /// When the connection's catalogue was settled last; `None` if there is none.
+    ///
+    /// # Errors
+    /// As the database has it.
+    pub async fn catalogue_at(&self, connection: &str) -> Result<Option<Millis>, StoreError> {
+        let connection = connection.to_owned();
+        self.read(move |rows| {
+            let mut query = rows.db.prepare_cached("SELECT changed_at FROM catalogue WHERE connection = ?1")?;
+            Ok(query.query_row([&connection], |row| row.get(0)).optional()?.map(nat))
+        })
+        .await
+    }
+
+    /// Drops the connection's catalogue, so that the next read fetches it anew. Whether there was one.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub async fn forget_catalogue(&self, connection: &str) -> Result<bool, StoreError> {
+        let connection = connection.to_owned();
+        self.write("forget_catalogue", 0, move |rows| {
+            Ok(rows.db.prepare_cached("DELETE FROM catalogue WHERE connection = ?1")?.execute([&connection])? > 0)
+        })
+        .await
+    }
 }
 
 impl Rows<'_> {
@@ -100,7 +125,8 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn connection(&self, connection: &str) -> Lookup {
+    /// What stands for a connection, whose key seals what is of no contact.
+    pub(super) fn connection(&self, connection: &str) -> Lookup {
         self.keys.vault().lookup("connection", &[connection])
     }
 }

@@ -1,29 +1,37 @@
-//! What has happened: deliveries, memory, changes, outbox and attempts as sealed rows in SQLite, behind calls that are
-//! whole steps.
+//! What has happened: deliveries, memory, changes, outbox and attempts as sealed rows in SQLite, and grants, polls and
+//! commands beside them, behind calls that are whole steps.
 //!
 //! Each step is one call, idempotent by key, durable when it returns. One thread writes and commits what waits in
 //! groups; a few read-only connections answer questions. A dropped future does not undo its step: the step may still
 //! happen.
 
 mod account;
+mod allowance;
 mod attempt;
 mod change;
+mod command;
 mod error;
+mod gap;
 mod generation;
 mod grant;
+mod held;
 mod inbox;
+mod install;
 mod keys;
 mod lane;
 mod lock;
+mod login;
 mod memory;
 mod outbox;
 mod pause;
+mod poll;
 mod reader;
 mod reading;
 mod rows;
 mod schema;
 mod status;
 mod sweep;
+mod token;
 mod writer;
 
 #[cfg(test)]
@@ -38,19 +46,27 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
 pub use account::{Account, AccountChange, AccountEvent};
+pub use allowance::Use;
 pub use attempt::{Ambiguity, AmbiguousAttempt, ShipSettlement, Verdict};
 pub use change::{NewChange, StoredChange, Translated, TranslatedChange, TranslationSettlement};
+pub use command::{Begun, CommandRecord, CommandSettlement, CommandState};
 pub use error::StoreError;
+pub use gap::{GAP_GRACE_MS, Gap, GapCount};
 pub use generation::{Generation, NewGeneration};
 pub use grant::Granted;
+pub use held::Met;
 pub use inbox::{Incoming, Origin, Put, StoredDelivery};
+pub use install::Installed;
 pub use lane::Waiting;
+pub use login::Login;
 pub use memory::Remembered;
 pub use outbox::{Claim, NewEvent, StoredEvent};
 pub use pause::{Pause, PauseScope};
+pub use poll::{PollState, PollSummary, PolledPage, PutPage, Sweep};
 pub use reading::{ReadDelivery, ReadGroup, ReadSettlement, Told};
-pub use status::{ChangeStatus, ConnectionStatus, DestinationStatus, HeldLocation, Status};
+pub use status::{ChangeStatus, ConnectionStatus, DestinationStatus, HeldLocation, Missed, Status};
 pub use sweep::{Retention, Swept};
+pub use token::{GrantState, HeldToken, NewToken, TokenSummary};
 
 pub use crate::clock::Millis;
 

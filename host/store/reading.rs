@@ -3,7 +3,9 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::change::NewChange;
-use super::rows::{Rows, int};
+use super::gap::{Gap, Teller};
+use super::inbox::Origin;
+use super::rows::{Rows, int, nat};
 use super::{Store, StoreError};
 use crate::clock::Millis;
 use crate::vault::Lookup;
@@ -34,6 +36,8 @@ pub struct ReadGroup {
     pub memory: Option<Vec<u8>>,
     /// The contact's deliveries.
     pub deliveries: Vec<ReadDelivery>,
+    /// Facts that the source found and no delivery told.
+    pub gaps: Vec<Gap>,
 }
 
 /// What one delivery told.
@@ -106,6 +110,10 @@ impl Rows<'_> {
         for delivery in &group.deliveries {
             self.settle_delivery(settlement, contact.as_ref(), delivery)?;
         }
+        // After the deliveries: what one of them told is no gap.
+        for gap in &group.gaps {
+            self.note_gap(connection, gap, settlement.now)?;
+        }
         Ok(true)
     }
 
@@ -115,14 +123,23 @@ impl Rows<'_> {
         contact: Option<&Lookup>,
         delivery: &ReadDelivery,
     ) -> Result<(), StoreError> {
-        let found: Option<(i64, Lookup, Vec<u8>)> = self
+        let found: Option<(Teller, Lookup, Vec<u8>)> = self
             .db
             .prepare_cached(
-                "SELECT row, subject, sealed FROM inbox WHERE id = ?1 AND connection = ?2 AND state = 'waiting'",
+                "SELECT row, origin, received_at, sent_at, subject, sealed FROM inbox
+                 WHERE id = ?1 AND connection = ?2 AND state = 'waiting'",
             )?
-            .query_row(params![delivery.id, settlement.connection], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .query_row(params![delivery.id, settlement.connection], |row| {
+                let teller = Teller {
+                    row: row.get(0)?,
+                    origin: Origin::read(row.get_ref(1)?.as_str()?),
+                    received_at: nat(row.get(2)?),
+                    sent_at: row.get::<_, Option<i64>>(3)?.map(nat),
+                };
+                Ok((teller, row.get(4)?, row.get(5)?))
+            })
             .optional()?;
-        let Some((row, subject, sealed)) = found else { return Ok(()) };
+        let Some((teller, subject, sealed)) = found else { return Ok(()) };
         // From here on the delivery belongs to its contact: forgetting the contact must forget what was said of it.
         let owner = contact.unwrap_or(&subject);
         let resealed = if *owner == subject {
@@ -131,12 +148,13 @@ impl Rows<'_> {
             let plain = self.open("inbox", &[&delivery.id], &subject, &sealed)?;
             Some(self.seal("inbox", &[&delivery.id], owner, &plain)?)
         };
+        self.note_told(contact, &teller, &delivery.answer)?;
         let mut retry_at = None;
         let (state, code, reason) = match &delivery.answer {
             Told::Changes(changes) => {
                 let mut new = changes.is_empty();
                 for change in changes {
-                    new |= self.add_change(settlement, owner, row, change)?;
+                    new |= self.add_change(settlement, owner, &teller, change)?;
                 }
                 if new { ("done", None, None) } else { ("silent", Some("repeated"), None) }
             }
@@ -155,7 +173,7 @@ impl Rows<'_> {
                  WHERE row = ?1",
             )?
             .execute(params![
-                row,
+                teller.row,
                 delivery.kind,
                 state,
                 code,
@@ -169,12 +187,27 @@ impl Rows<'_> {
         Ok(())
     }
 
+    /// Notes what a delivery that was read says of who missed what.
+    fn note_told(&self, contact: Option<&Lookup>, teller: &Teller, answer: &Told) -> Result<(), StoreError> {
+        let Some(contact) = contact else { return Ok(()) };
+        match answer {
+            Told::Changes(_) => self.note_polled(contact, teller),
+            Told::Silent(code) => {
+                if matches!(code.as_str(), "repeated" | "unchanged") {
+                    self.note_repeat(contact, teller)?;
+                }
+                self.note_polled(contact, teller)
+            }
+            Told::Retry { .. } | Told::Dead { .. } => Ok(()),
+        }
+    }
+
     /// Stores a change that the connection does not know, and notes who told it. Whether it was new.
     fn add_change(
         &self,
         settlement: &ReadSettlement,
         owner: &Lookup,
-        delivery: i64,
+        teller: &Teller,
         change: &NewChange,
     ) -> Result<bool, StoreError> {
         let connection = &settlement.connection;
@@ -189,8 +222,9 @@ impl Rows<'_> {
                 let sealed = self.seal("change", &[connection, &change.id], owner, &change.bytes)?;
                 self.db
                     .prepare_cached(
-                        "INSERT INTO change (connection, id, kind, occurred_at, state, due_at, subject, sealed)
-                         VALUES (?1, ?2, ?3, ?4, 'waiting', ?5, ?6, ?7)",
+                        "INSERT INTO change (connection, id, kind, occurred_at, state, due_at, subject, sealed,
+                                             webhook_at, poll_at)
+                         VALUES (?1, ?2, ?3, ?4, 'waiting', ?5, ?6, ?7, ?8, ?9)",
                     )?
                     .insert(params![
                         connection,
@@ -200,12 +234,13 @@ impl Rows<'_> {
                         int(settlement.now),
                         owner,
                         sealed,
+                        teller.webhook_at(),
+                        teller.poll_at(),
                     ])?
             }
         };
-        self.db
-            .prepare_cached("INSERT OR IGNORE INTO told (delivery, change) VALUES (?1, ?2)")?
-            .execute(params![delivery, row])?;
+        self.note_teller(row, teller)?;
+        self.close_gap(connection, &change.id)?;
         Ok(known.is_none())
     }
 }

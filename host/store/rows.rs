@@ -49,8 +49,15 @@ impl Rows<'_> {
         subject: &Lookup,
         sealed: &[u8],
     ) -> Result<Vec<u8>, StoreError> {
-        let key = self.keys.find(self.db, subject)?.ok_or(VaultError::Unopened { place: table })?;
-        Ok(seal::open(&key, &context(table, id), sealed, table)?)
+        let open = || -> Result<Vec<u8>, StoreError> {
+            let key = self.keys.find(self.db, subject)?.ok_or(VaultError::Unopened { place: table })?;
+            Ok(seal::open(&key, &context(table, id), sealed, table)?)
+        };
+        match open() {
+            // The key at hand may be one that was destroyed since, with another made in its place.
+            Err(StoreError::Vault(VaultError::Unopened { .. })) if self.keys.drop_one(subject) => open(),
+            opened => opened,
+        }
     }
 
     /// Makes rows dead whose sealed bytes do not open, so that one damaged row does not hold its lane for ever.

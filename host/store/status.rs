@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use rusqlite::OptionalExtension;
 use serde::Serialize;
 
+use super::gap::GAP_GRACE_MS;
 use super::pause::Pause;
+use super::poll::PollSummary;
 use super::rows::{Rows, nat};
+use super::token::GrantState;
 use super::{Store, StoreError};
 use crate::clock::Millis;
 
@@ -41,6 +45,23 @@ pub struct ConnectionStatus {
     pub silent: BTreeMap<String, u64>,
     /// Parked until a person replays them.
     pub dead: u64,
+    /// Where its polls stand.
+    pub polls: Vec<PollSummary>,
+    /// Facts that no webhook told, past the usual grace.
+    pub gaps: u64,
+    /// The same by kind of fact, and what polls missed, in order.
+    pub missed: BTreeMap<String, Missed>,
+    /// How the connection's own grant stands, where there is one: its holder is `connection:` and the connection's name.
+    pub grant: Option<GrantState>,
+}
+
+/// What each way of learning missed of one kind of fact.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Missed {
+    /// Facts that no webhook told.
+    pub webhooks: u64,
+    /// Facts that no poll found although one looked since.
+    pub polls: u64,
 }
 
 /// Deliveries held for a location.
@@ -99,6 +120,7 @@ impl Store {
             rows.count_deliveries(&mut status)?;
             rows.count_changes(&mut status)?;
             rows.count_events(&mut status)?;
+            rows.ask_after_connections(&mut status)?;
             status.generation = rows.db.query_row("SELECT max(id) FROM generation", [], |row| row.get(0))?;
             Ok(status)
         })
@@ -110,7 +132,7 @@ impl Rows<'_> {
     fn count_deliveries(&self, status: &mut Status) -> Result<(), StoreError> {
         let mut query = self.db.prepare_cached(
             "SELECT connection, state, coalesce(code, ''), count(*), min(received_at) FROM inbox
-             WHERE state <> 'held' GROUP BY state, connection, code",
+             WHERE state <> 'held' AND connection IS NOT NULL GROUP BY state, connection, code",
         )?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
@@ -135,6 +157,27 @@ impl Rows<'_> {
             Ok(HeldLocation { source: row.get(0)?, location: row.get(1)?, count, oldest })
         })?;
         status.held = held.collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    /// What is known of connections apart from their deliveries. One without a delivery is listed for its polls and
+    /// gaps, not for a grant alone: a grant may be a whole company's.
+    fn ask_after_connections(&self, status: &mut Status) -> Result<(), StoreError> {
+        for poll in self.polls()? {
+            status.connections.entry(poll.connection.clone()).or_default().polls.push(poll);
+        }
+        for count in self.gaps(None, status.at.saturating_sub(GAP_GRACE_MS))? {
+            let connection = status.connections.entry(count.connection).or_default();
+            connection.gaps += count.webhooks_missed;
+            let missed = Missed { webhooks: count.webhooks_missed, polls: count.polls_missed };
+            connection.missed.insert(count.kind, missed);
+        }
+        let mut query = self.db.prepare_cached("SELECT state FROM token WHERE holder = ?1")?;
+        for (name, connection) in &mut status.connections {
+            let state =
+                query.query_row([format!("connection:{name}")], |row| Ok(GrantState::read(row.get_ref(0)?.as_str()?)));
+            connection.grant = state.optional()?;
+        }
         Ok(())
     }
 

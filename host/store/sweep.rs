@@ -7,6 +7,7 @@
 use rusqlite::params;
 use serde::Serialize;
 
+use super::gap::{FOLD_POLL, FOLD_WEBHOOK};
 use super::rows::{Rows, int};
 use super::{Store, StoreError};
 use crate::clock::Millis;
@@ -115,7 +116,8 @@ impl Rows<'_> {
 
     fn sweep_changes(&self, before: Millis) -> Result<usize, StoreError> {
         let old = self.old(CHANGES, before)?;
-        self.each(&["DELETE FROM told WHERE change = ?1", "DELETE FROM change WHERE row = ?1"], &old)
+        let leave = ["DELETE FROM told WHERE change = ?1", "DELETE FROM change WHERE row = ?1"];
+        self.each(&[FOLD_WEBHOOK, FOLD_POLL, leave[0], leave[1]], &old)
     }
 
     fn sweep_deliveries(&self, which: &'static str, before: Millis) -> Result<usize, StoreError> {

@@ -12,7 +12,7 @@ async fn a_delivery_is_stored_once_and_comes_out_as_it_came() {
 
     let bench = bench.reopened().await;
     assert_eq!(bench.store.put(incoming(7)).await.unwrap(), Put::Known);
-    let claimed = bench.store.claim_deliveries("shop", 7, 10).await.unwrap();
+    let claimed = bench.store.claim_deliveries("shop", 7, 10, 10).await.unwrap();
     assert_eq!(claimed.len(), 2);
     assert_eq!((&claimed[0].id, &claimed[0].body), (&id, &b"body 7".to_vec()));
     assert_eq!(claimed[0].headers, incoming(7).headers);
@@ -29,7 +29,7 @@ async fn lanes_are_told_apart_and_nothing_is_claimed_before_its_time() {
     let lane = |name: &str, oldest, count| Waiting { name: name.into(), oldest, count };
     assert_eq!(bench.store.connections_waiting(10).await.unwrap(), [lane("cafe", 4, 1), lane("shop", 1, 3)]);
     assert_eq!(bench.store.connections_waiting(3).await.unwrap(), [lane("shop", 1, 3)]);
-    let claimed = bench.store.claim_deliveries("shop", 10, 2).await.unwrap();
+    let claimed = bench.store.claim_deliveries("shop", 10, 2, 2).await.unwrap();
     assert_eq!(claimed.iter().map(|delivery| delivery.received_at).collect::<Vec<_>>(), [1, 2]);
 }
 
@@ -42,7 +42,7 @@ async fn a_held_delivery_waits_for_its_location() {
     assert_eq!(bench.store.status(10).await.unwrap().held.len(), 2);
     assert_eq!(bench.store.adopt("crm", "loc", "shop").await.unwrap(), 1);
     assert_eq!(bench.store.adopt("crm", "loc", "shop").await.unwrap(), 0);
-    assert_eq!(bench.store.claim_deliveries("shop", 10, 10).await.unwrap()[0].body, b"body 1");
+    assert_eq!(bench.store.claim_deliveries("shop", 10, 10, 10).await.unwrap()[0].body, b"body 1");
 }
 
 #[tokio::test]
@@ -60,12 +60,12 @@ async fn memory_that_moved_on_leaves_its_group_unwritten() {
 
     let memories = bench.store.memories("shop", &ann).await.unwrap();
     assert!(memories[0] == Some(Remembered { version: 1, bytes: b"one".to_vec() }) && memories[1].is_none());
-    assert_eq!(bench.store.claim_deliveries("shop", 10, 10).await.unwrap()[0].id, second, "still waits");
+    assert_eq!(bench.store.claim_deliveries("shop", 10, 10, 10).await.unwrap()[0].id, second, "still waits");
     assert_eq!(bench.store.claim_changes("shop", 10, 10).await.unwrap().len(), 1);
 
     assert_eq!(bench.store.settle_read(remembering(&second, Some(1), "two")).await.unwrap(), [true]);
     assert_eq!(bench.store.memories("shop", &ann).await.unwrap()[0].as_ref().unwrap().version, 2);
-    assert!(bench.store.claim_deliveries("shop", 10, 10).await.unwrap().is_empty());
+    assert!(bench.store.claim_deliveries("shop", 10, 10, 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn one_stale_contact_does_not_hold_its_neighbours() {
     both.groups.extend(read(&bob, "bob", None, &["b"]).groups);
     both.catalogue = Some(b"fields".to_vec());
     assert_eq!(bench.store.settle_read(both).await.unwrap(), [false, true]);
-    assert_eq!(bench.store.claim_deliveries("shop", 10, 10).await.unwrap()[0].id, ann);
+    assert_eq!(bench.store.claim_deliveries("shop", 10, 10, 10).await.unwrap()[0].id, ann);
     assert_eq!(bench.store.catalogue("shop").await.unwrap(), Some(b"fields".to_vec()));
     assert_eq!(bench.store.catalogue("cafe").await.unwrap(), None);
 }
@@ -111,8 +111,8 @@ async fn a_retried_delivery_comes_back_at_its_time_and_counts_its_tries() {
         settlement.groups[0].deliveries[0].answer = answer;
         bench.store.settle_read(settlement).await.unwrap();
     }
-    assert!(bench.store.claim_deliveries("shop", 49, 10).await.unwrap().is_empty());
-    let again = bench.store.claim_deliveries("shop", 50, 10).await.unwrap();
+    assert!(bench.store.claim_deliveries("shop", 49, 10, 10).await.unwrap().is_empty());
+    let again = bench.store.claim_deliveries("shop", 50, 10, 10).await.unwrap();
     // Sealed anew under the contact's key by now, and it still opens.
     assert_eq!((again[0].tries, again[0].body.as_slice()), (1, b"body 1".as_slice()));
     let shop = &bench.store.status(50).await.unwrap().connections["shop"];
@@ -129,6 +129,6 @@ async fn a_damaged_row_dies_and_its_neighbours_are_claimed() {
         .write("damage", 0, |rows| Ok(rows.db.execute("UPDATE inbox SET sealed = zeroblob(90) WHERE row = 1", [])?))
         .await
         .unwrap();
-    assert_eq!(bench.store.claim_deliveries("shop", 10, 10).await.unwrap().len(), 1);
+    assert_eq!(bench.store.claim_deliveries("shop", 10, 10, 10).await.unwrap().len(), 1);
     assert_eq!(bench.store.status(10).await.unwrap().connections["shop"].dead, 1);
 }

@@ -1,9 +1,14 @@
 //! The store on a real disk: what its steps promise.
 
+mod commands;
 mod disk;
+mod gaps;
 mod inbox;
+mod installs;
 mod outbox;
+mod polls;
 mod retention;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -85,7 +90,13 @@ fn read(delivery: &str, contact: &str, expected: Option<u64>, changes: &[&str]) 
         connection: "shop".into(),
         now: 10,
         source_digest: "digest".into(),
-        groups: vec![ReadGroup { contact: Some(contact.into()), expected, memory: None, deliveries: vec![delivery] }],
+        groups: vec![ReadGroup {
+            contact: Some(contact.into()),
+            expected,
+            memory: None,
+            deliveries: vec![delivery],
+            gaps: Vec::new(),
+        }],
         catalogue: None,
     }
 }
