@@ -104,7 +104,7 @@ impl Grant {
 }
 
 /// The same request below another base.
-fn moved(uri: &Uri, upstream: &Uri, below: &str) -> Option<Uri> {
+pub(super) fn moved(uri: &Uri, upstream: &Uri, below: &str) -> Option<Uri> {
     let mut path = upstream.path().trim_end_matches('/').to_owned();
     path.push_str(below);
     if let Some(query) = uri.query() {
@@ -120,7 +120,7 @@ fn moved(uri: &Uri, upstream: &Uri, below: &str) -> Option<Uri> {
 }
 
 /// https anywhere; http only to this machine.
-fn may_be_plain(scheme: &Scheme, authority: &Authority) -> bool {
+pub(super) fn may_be_plain(scheme: &Scheme, authority: &Authority) -> bool {
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');
     let loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
     *scheme == Scheme::HTTPS || (*scheme == Scheme::HTTP && loopback)

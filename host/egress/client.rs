@@ -1,21 +1,26 @@
 //! One pooled client for every guest: keep-alive, rustls, limits on both bodies, and a look at every answer for secrets that came back.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HeaderName, HeaderValue, SET_COOKIE};
-use http::{HeaderMap, Method, Request, Response, Uri};
+use http::header::{AUTHORIZATION, HeaderName};
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use super::answer::{held_back, without_secrets};
 use super::credential::{Credentials, Ready};
-use super::{EgressError, Grant};
-use crate::vault::SecretRef;
+use super::limit::Slot;
+use super::oauth::Holder;
+use super::{Credential, EgressError, Ticket};
+
+type Message = (Parts, Bytes);
+type Answer = Result<Response<Bytes>, EgressError>;
 
 /// What one request may cost.
 #[derive(Clone, Copy, Debug)]
@@ -26,38 +31,6 @@ pub struct Limits {
     pub response_max_bytes: usize,
     /// The largest body that is sent.
     pub request_max_bytes: usize,
-}
-
-/// Who asks, with what right and in whose name: made by the host for one call of a guest.
-#[derive(Debug)]
-pub struct Ticket {
-    /// The component as people know it: `source.highlevel`.
-    pub component: String,
-    /// What it was granted.
-    pub grant: Arc<Grant>,
-    /// Attached as a bearer token to the profile's own operations.
-    pub credential: Option<SecretRef>,
-    /// The profile's headers, added where the guest set none.
-    pub headers: HeaderMap,
-    sent: AtomicU32,
-    refusals: Mutex<Vec<String>>,
-}
-
-impl Ticket {
-    /// A ticket that has not been used.
-    pub fn new(component: String, grant: Arc<Grant>, credential: Option<SecretRef>, headers: HeaderMap) -> Self {
-        Self { component, grant, credential, headers, sent: AtomicU32::new(0), refusals: Mutex::default() }
-    }
-
-    /// How many requests may have left on this ticket.
-    pub fn sent(&self) -> u32 {
-        self.sent.load(Ordering::Acquire)
-    }
-
-    /// The refusals on this ticket, each with the lines that would allow it.
-    pub fn refusals(&self) -> Vec<String> {
-        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
 }
 
 /// The shared client. Cheap to clone.
@@ -90,7 +63,11 @@ impl Egress {
         self.limits
     }
 
-    /// Sends a guest's request if its ticket allows it. `within` may shorten the host's time limit, never lengthen it.
+    /// Sends a guest's request if its ticket allows it. `within` may shorten the host's time limit, never lengthen it. Nothing waits for room: a request
+    /// that has no slot is answered 429 by the host. A token that the vendor says has run out is renewed, and that request sent once more.
+    ///
+    /// # Errors
+    /// [`EgressError`], by what the caller does next.
     pub async fn send(
         &self,
         ticket: &Ticket,
@@ -100,7 +77,7 @@ impl Egress {
         let (mut parts, body) = request.into_parts();
         let Some(route) = ticket.grant.route(&parts.method, &parts.uri) else {
             let refusal = refusal(&ticket.component, &parts.method, &parts.uri);
-            ticket.refusals.lock().unwrap_or_else(PoisonError::into_inner).push(refusal.clone());
+            ticket.refuse(refusal.clone());
             return Err(EgressError::Denied(refusal));
         };
         if body.len() > self.limits.request_max_bytes {
@@ -120,37 +97,100 @@ impl Egress {
         ] {
             parts.headers.remove(name);
         }
-        let credential = ticket.credential.as_ref().filter(|_| route.credential);
-        let credential = credential.map(|place| self.credentials.ready(place)).transpose()?;
-        if let Some(credential) = &credential {
+        parts.uri = route.uri;
+        let within = within.unwrap_or(Duration::MAX);
+        if !route.credential {
+            // An extra request goes to somebody else: it carries no credential and counts against nobody's allowance.
+            let answer = self.exchange(Some(ticket), None, (parts, body), within).await?;
+            return Ok(without_secrets(answer, None));
+        }
+        match &ticket.credential {
+            None => Ok(without_secrets(self.counted(ticket, (parts, body), None, within).await?, None)),
+            Some(Credential::Secret(place)) => {
+                let ready = self.credentials.ready(place)?;
+                let answer = self.counted(ticket, (parts, body), Some(&ready), within).await?;
+                Ok(without_secrets(answer, Some(&ready)))
+            }
+            Some(Credential::Held(holder)) => self.held(ticket, holder, (parts, body), within).await,
+        }
+    }
+
+    async fn held(&self, ticket: &Ticket, holder: &Arc<Holder>, message: Message, within: Duration) -> Answer {
+        let bearer = holder.bearer().await.map_err(|error| ticket.noting(error))?;
+        let answer = self.counted(ticket, message.clone(), Some(&bearer.ready), within).await?;
+        if answer.status() != StatusCode::UNAUTHORIZED || !holder.is_expired(answer.body()) {
+            return Ok(without_secrets(answer, Some(&bearer.ready)));
+        }
+        let renewed = match holder.renew(&bearer).await.map_err(|error| ticket.noting(error)) {
+            Ok(renewed) => renewed,
+            // The vendor's own no is the truth; the ticket tells why nothing cures it.
+            Err(EgressError::Grant { .. }) => return Ok(without_secrets(answer, Some(&bearer.ready))),
+            Err(error) => return Err(error),
+        };
+        let answer = self.counted(ticket, message, Some(&renewed.ready), within).await?;
+        Ok(without_secrets(without_secrets(answer, Some(&renewed.ready)), Some(&bearer.ready)))
+    }
+
+    /// One request of the profile's own operations: with a slot, or not at all.
+    async fn counted(
+        &self,
+        ticket: &Ticket,
+        (mut parts, body): Message,
+        credential: Option<&Ready>,
+        within: Duration,
+    ) -> Answer {
+        let slot = match ticket.slot() {
+            Ok(slot) => slot,
+            Err(limiter) => return Ok(held_back(limiter)),
+        };
+        if let Some(credential) = credential {
             parts.headers.insert(AUTHORIZATION, credential.header.clone());
         }
-        let authority = route.uri.authority().map(ToString::to_string).unwrap_or_default();
-        parts.uri = route.uri;
-        let ceiling = Duration::from_millis(self.limits.request_timeout_ms);
-        let limit = within.map_or(ceiling, |within| within.min(ceiling));
-        let exchange = self.exchange(ticket, Request::from_parts(parts, Full::new(body)), authority);
-        let answer = tokio::time::timeout(limit, exchange).await;
-        let answer = answer.unwrap_or(Err(EgressError::TimedOut { limit_ms: limit.as_millis() as u64 }))?;
-        Ok(without_secrets(answer, credential.as_deref()))
+        self.exchange(Some(ticket), slot, (parts, body), within).await
+    }
+
+    /// The host's own request, to an address that no guest chose: on no ticket, and no allowance counts it.
+    pub(super) async fn post(&self, uri: Uri, headers: HeaderMap, body: Bytes) -> Answer {
+        let mut request = Request::new(());
+        (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (Method::POST, uri, headers);
+        self.exchange(None, None, (request.into_parts().0, body), Duration::MAX).await
     }
 
     async fn exchange(
         &self,
-        ticket: &Ticket,
-        request: Request<Full<Bytes>>,
-        authority: String,
-    ) -> Result<Response<Bytes>, EgressError> {
-        ticket.sent.fetch_add(1, Ordering::AcqRel);
-        let answer = self.client.request(request).await.map_err(|error| {
-            if error.is_connect() {
-                ticket.sent.fetch_sub(1, Ordering::AcqRel);
-                EgressError::Unreachable { authority }
-            } else {
-                EgressError::Broken
+        ticket: Option<&Ticket>,
+        slot: Option<Slot>,
+        message: Message,
+        within: Duration,
+    ) -> Answer {
+        let limit = within.min(Duration::from_millis(self.limits.request_timeout_ms));
+        let answer = tokio::time::timeout(limit, self.unbounded(ticket, slot, message)).await;
+        answer.unwrap_or(Err(EgressError::TimedOut { limit_ms: limit.as_millis() as u64 }))
+    }
+
+    /// A slot that is dropped on the way, by the time limit or a break, counts as used.
+    async fn unbounded(&self, ticket: Option<&Ticket>, slot: Option<Slot>, (parts, body): Message) -> Answer {
+        let authority = parts.uri.authority().map(ToString::to_string).unwrap_or_default();
+        if let Some(ticket) = ticket {
+            ticket.leaves();
+        }
+        let answer = match self.client.request(Request::from_parts(parts, Full::new(body))).await {
+            Ok(answer) => answer,
+            Err(error) if error.is_connect() => {
+                if let Some(ticket) = ticket {
+                    ticket.never_left();
+                }
+                if let Some(slot) = slot {
+                    slot.unused();
+                }
+                return Err(EgressError::Unreachable { authority });
             }
-        })?;
+            Err(_) => return Err(EgressError::Broken),
+        };
         let (parts, body) = answer.into_parts();
+        if let Some(slot) = slot {
+            slot.answered(parts.status, &parts.headers);
+        }
         let body = Limited::new(body, self.limits.response_max_bytes).collect().await.map_err(|error| {
             if error.is::<LengthLimitError>() {
                 EgressError::TooLarge { part: "response body", limit: self.limits.response_max_bytes }
@@ -160,28 +200,6 @@ impl Egress {
         })?;
         Ok(Response::from_parts(parts, body.to_bytes()))
     }
-}
-
-/// A server that repeats what it was sent must not hand the guest the host's own credential; and a cookie is a credential too.
-fn without_secrets(answer: Response<Bytes>, credential: Option<&Ready>) -> Response<Bytes> {
-    let (mut parts, mut body) = answer.into_parts();
-    if let Some(credential) = credential {
-        let repeats = |value: &HeaderValue| credential.scrubber.scrub_bytes(value.as_bytes()).is_some();
-        let headers = std::mem::take(&mut parts.headers);
-        parts.headers = headers
-            .iter()
-            .filter(|(_, value)| !repeats(value))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
-        if let Some(scrubbed) = credential.scrubber.scrub_bytes(&body) {
-            body = scrubbed.into();
-        }
-    }
-    for name in [SET_COOKIE, http::header::TRANSFER_ENCODING] {
-        parts.headers.remove(name);
-    }
-    parts.headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-    Response::from_parts(parts, body)
 }
 
 /// The refusal says whose fault it is and prints what to paste. The query is left out: it may hold what must stay private.

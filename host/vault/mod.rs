@@ -3,6 +3,7 @@
 
 pub mod error;
 pub mod key;
+mod keyring;
 pub mod scrub;
 pub mod seal;
 pub mod secret;
@@ -10,5 +11,5 @@ pub mod secret;
 pub use error::VaultError;
 pub use key::{KeyOrigin, STORE_FILE, Vault};
 pub use scrub::{Scrubber, mask_personal};
-pub use seal::{Lookup, SubjectKey};
+pub use seal::{Lookup, SubjectKey, random_hex};
 pub use secret::{Secret, SecretRef};

@@ -90,6 +90,16 @@ pub fn random(out: &mut [u8]) -> Result<(), VaultError> {
     SystemRandom::new().fill(out).map_err(|_| VaultError::Random)
 }
 
+/// `bytes` random bytes as lower-case hex, for what must not be guessed.
+///
+/// # Errors
+/// [`VaultError::Random`] if there is none.
+pub fn random_hex(bytes: usize) -> Result<String, VaultError> {
+    let mut drawn = vec![0; bytes];
+    random(&mut drawn)?;
+    Ok(drawn.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

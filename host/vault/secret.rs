@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::VaultError;
+use super::keyring::{self, Unread};
 
 /// A secret's text. It prints as `[secret]` and its memory is wiped when it goes.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -39,7 +40,8 @@ impl fmt::Display for Secret {
     }
 }
 
-/// Where a secret is kept: `{ env = "NAME" }` or `{ file = "PATH" }` in the configuration, never the value itself.
+/// Where a secret is kept: `{ env = "NAME" }`, `{ file = "PATH" }` or `{ keyring = "NAME" }` in the configuration, never
+/// the value itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(try_from = "Written", rename_all = "lowercase")]
 pub enum SecretRef {
@@ -47,6 +49,8 @@ pub enum SecretRef {
     Env(String),
     /// A file, by path; a line break at its end is not part of the secret.
     File(PathBuf),
+    /// An entry of the service `convey` in the operating system's keyring, by name.
+    Keyring(String),
 }
 
 /// The reference as it is written, so that a wrong or missing key gets a plain error.
@@ -55,19 +59,26 @@ pub enum SecretRef {
 struct Written {
     env: Option<String>,
     file: Option<PathBuf>,
+    keyring: Option<String>,
 }
 
 impl TryFrom<Written> for SecretRef {
     type Error = &'static str;
 
     fn try_from(written: Written) -> Result<Self, Self::Error> {
-        match (written.env, written.file) {
-            (Some(name), None) if is_variable(&name) => Ok(Self::Env(name)),
-            (None, Some(path)) if !path.as_os_str().is_empty() => Ok(Self::File(path)),
-            (Some(_), None) => Err("`env` must be the name of an environment variable, as in { env = \"NAME\" }"),
-            (None, Some(_)) => Err("`file` must be a path, as in { file = \"PATH\" }"),
-            (Some(_), Some(_)) => Err("a secret stands in one place: give `env` or `file`, not both"),
-            (None, None) => Err("say where the secret is: { env = \"NAME\" } or { file = \"PATH\" }"),
+        match (written.env, written.file, written.keyring) {
+            (Some(name), None, None) if is_variable(&name) => Ok(Self::Env(name)),
+            (None, Some(path), None) if !path.as_os_str().is_empty() => Ok(Self::File(path)),
+            (None, None, Some(name)) if is_entry(&name) => Ok(Self::Keyring(name)),
+            (Some(_), None, None) => Err("`env` must be the name of an environment variable, as in { env = \"NAME\" }"),
+            (None, Some(_), None) => Err("`file` must be a path, as in { file = \"PATH\" }"),
+            (None, None, Some(_)) => {
+                Err("`keyring` must be a name of at most 64 letters, digits and `-_.`, as in { keyring = \"NAME\" }")
+            }
+            (None, None, None) => {
+                Err("say where the secret is: { env = \"NAME\" }, { file = \"PATH\" } or { keyring = \"NAME\" }")
+            }
+            _ => Err("a secret stands in one place: give `env`, `file` or `keyring`, not several"),
         }
     }
 }
@@ -79,12 +90,19 @@ fn is_variable(name: &str) -> bool {
         && letters.all(|next| next.is_ascii_alphanumeric() || next == '_')
 }
 
+/// Names that a shell takes without quotes.
+fn is_entry(name: &str) -> bool {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    (1..=64).contains(&name.len()) && !name.starts_with('-') && name.chars().all(plain)
+}
+
 impl fmt::Display for SecretRef {
-    /// The place, for people: `environment variable NAME` or `file PATH`.
+    /// The place, for people: `environment variable NAME`, `file PATH` or `keyring entry NAME`.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Env(name) => write!(out, "environment variable {name}"),
             Self::File(path) => write!(out, "file {}", path.display()),
+            Self::Keyring(name) => write!(out, "keyring entry {name}"),
         }
     }
 }
@@ -99,6 +117,7 @@ impl SecretRef {
         let text = match self {
             Self::Env(name) => self.variable(name)?,
             Self::File(path) => self.contents(path)?,
+            Self::Keyring(name) => self.entry(name)?,
         };
         if text.0.is_empty() {
             return Err(VaultError::Absent { place: self.to_string(), fix: self.fix() });
@@ -127,6 +146,14 @@ impl SecretRef {
         Ok(Secret(text.trim_end_matches(['\r', '\n']).to_owned()))
     }
 
+    fn entry(&self, name: &str) -> Result<Secret, VaultError> {
+        keyring::read(name).map_err(|unread| match unread {
+            Unread::Absent => VaultError::Absent { place: self.to_string(), fix: self.fix() },
+            Unread::NoText => self.unusable("is not UTF-8 text"),
+            Unread::Refused => self.unusable("cannot be read: the system's keyring is locked or not there"),
+        })
+    }
+
     /// An error that names this place and says how to put a secret there.
     pub fn unusable(&self, fault: &'static str) -> VaultError {
         VaultError::Unusable { place: self.to_string(), fault, fix: self.fix() }
@@ -136,6 +163,7 @@ impl SecretRef {
         match self {
             Self::Env(name) => format!("export {name}=… in the shell or service that starts convey"),
             Self::File(path) => format!("write the secret to {} and chmod 600 it", path.display()),
+            Self::Keyring(name) => keyring::fix(name),
         }
     }
 }
@@ -161,7 +189,17 @@ mod tests {
         let read = |text: &str| toml::from_str::<Holder>(text);
         assert_eq!(read("token = { env = 'A_B' }").unwrap().token, SecretRef::Env("A_B".into()));
         assert_eq!(read("token = { file = '/run/x' }").unwrap().token, SecretRef::File("/run/x".into()));
-        for wrong in ["{ env = 'A', file = 'b' }", "{ }", "{ value = 'x' }", "{ env = 'sk-live 12' }", "'plain'"] {
+        assert_eq!(read("token = { keyring = 'ghl-main' }").unwrap().token, SecretRef::Keyring("ghl-main".into()));
+        for wrong in [
+            "{ env = 'A', file = 'b' }",
+            "{ keyring = 'a b' }",
+            "{ keyring = 'A', env = 'A' }",
+            "{ keyring = '-x' }",
+            "{ }",
+            "{ value = 'x' }",
+            "{ env = 'sk-live 12' }",
+            "'plain'",
+        ] {
             let error = read(&format!("token = {wrong}")).unwrap_err().to_string();
             assert!(error.contains("line 1"), "{error}");
         }
