@@ -13,8 +13,8 @@ mod bindings {
 
 pub use bindings::convey::pipeline::types;
 pub use types::{
-    ActionSource, Change, Contact, ConversionEvent, CustomValue, Delivery, Effect, FieldValue, Hashed, Membership,
-    Operation, Origin, Proposal, Skip, SkipCode, Trigger, UserData,
+    ActionSource, Change, Contact, ContactDraft, ConversionEvent, CrmCommand, CustomField, CustomValue, Delivery,
+    Effect, FieldValue, Hashed, Membership, Operation, Origin, Proposal, Skip, SkipCode, TaskDraft, Trigger, UserData,
 };
 
 /// SHA-256 of a component's bytes, of a mapping's settings, or of a profile: the name of its content.
@@ -73,6 +73,64 @@ pub fn kind(trigger: &Trigger) -> &'static str {
         Trigger::ConversionReported(_) => "conversion-reported",
     }
 }
+
+/// The command's name as people write it: the name of its case in the contract, and of the operation that serves it.
+pub fn command_name(command: &CrmCommand) -> &'static str {
+    match command {
+        CrmCommand::CreateContact(_) => "create-contact",
+        CrmCommand::UpsertContact(_) => "upsert-contact",
+        CrmCommand::UpdateContact(_) => "update-contact",
+        CrmCommand::DeleteContact => "delete-contact",
+        CrmCommand::AddTags(_) => "add-tags",
+        CrmCommand::RemoveTags(_) => "remove-tags",
+        CrmCommand::CreateTask(_) => "create-task",
+        CrmCommand::UpdateTask(_) => "update-task",
+        CrmCommand::CompleteTask(_) => "complete-task",
+        CrmCommand::DeleteTask(_) => "delete-task",
+        CrmCommand::CreateNote(_) => "create-note",
+        CrmCommand::UpdateNote(_) => "update-note",
+        CrmCommand::DeleteNote(_) => "delete-note",
+    }
+}
+
+/// Every command of the contract, by name.
+pub const COMMANDS: [&str; 13] = [
+    "create-contact",
+    "upsert-contact",
+    "update-contact",
+    "delete-contact",
+    "add-tags",
+    "remove-tags",
+    "create-task",
+    "update-task",
+    "complete-task",
+    "delete-task",
+    "create-note",
+    "update-note",
+    "delete-note",
+];
+
+/// Every query of the contract, by name.
+pub const QUERIES: [&str; 9] =
+    ["contact", "contacts", "business-contacts", "tasks", "task", "notes", "note", "appointments", "catalogue"];
+
+/// Every trigger of the contract, by name.
+pub const TRIGGERS: [&str; 14] = [
+    "contact-created",
+    "contact-updated",
+    "contact-deleted",
+    "tags-changed",
+    "consent-changed",
+    "task-created",
+    "task-completed",
+    "task-deleted",
+    "note-created",
+    "note-updated",
+    "note-deleted",
+    "appointment-changed",
+    "opportunity-changed",
+    "conversion-reported",
+];
 
 /// A skip's code as people read it.
 pub fn skip_code(code: SkipCode) -> &'static str {

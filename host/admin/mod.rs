@@ -1,5 +1,7 @@
 //! The door for commands: loopback unless told otherwise, and never without the token.
 
+mod auth;
+mod crm;
 mod mapper;
 mod token;
 
@@ -14,6 +16,8 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub use auth::Brought;
+pub use crm::{Command, Look, Probe};
 pub use mapper::{Proposed, SwapReport};
 pub use token::{Token, read_address, write_address};
 
@@ -57,6 +61,15 @@ impl Admin {
             .route("/mapper/{name}/test", post(mapper::test))
             .route("/mapper/{name}/swap", post(mapper::swap))
             .route("/mapper/{name}/rollback", post(mapper::roll_back))
+            .route("/crm/{connection}/ask", post(crm::ask))
+            .route("/crm/{connection}/execute", post(crm::execute))
+            .route("/crm/{connection}/probe", post(crm::probe))
+            .route("/crm/{connection}/look", post(crm::look))
+            .route("/auth", get(auth::status))
+            .route("/auth/{target}/login", post(auth::login))
+            .route("/auth/{target}/redirected", post(auth::redirected))
+            .route("/auth/{target}/refresh", post(auth::refresh))
+            .route("/auth/{target}/revoke", post(auth::revoke))
             .layer(axum::extract::DefaultBodyLimit::max(64 * 1024 * 1024))
             .layer(from_fn_with_state(self.clone(), guard))
             .with_state(self)
@@ -98,7 +111,12 @@ async fn status(State(admin): State<Arc<Admin>>) -> Result<Json<Value>, Failed> 
         (name.clone(), json!({"generation": generation.id, "digest": digest, "settings_hash": settings}))
     });
     let mappers: serde_json::Map<String, Value> = mappers.collect();
-    Ok(Json(json!({"running": true, "status": status, "mappers": mappers, "ambiguous": ambiguous})))
+    let plan = admin.flow.plan();
+    let since = plan.connections.values().map(|known| (known.name.clone(), json!({"since": known.since})));
+    let connections: serde_json::Map<String, Value> = since.collect();
+    Ok(Json(json!({
+        "running": true, "status": status, "mappers": mappers, "ambiguous": ambiguous, "connections": connections,
+    })))
 }
 
 async fn pause(State(admin): State<Arc<Admin>>, Json(request): Json<PauseRequest>) -> Result<Json<Value>, Failed> {

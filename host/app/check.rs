@@ -3,7 +3,7 @@
 use super::components::Consent;
 use super::{AppError, Components, engine, listen, open_vault, planning};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Auth, Config};
 use crate::engine::CodeCache;
 use crate::flow::prepare;
 use crate::store::Store;
@@ -25,7 +25,12 @@ pub async fn check(
 ) -> Result<Checked, AppError> {
     let mut checked = Checked::default();
     let destinations = config.destinations.values().map(|destination| &destination.token);
-    let tokens = destinations.chain(config.connections.values().map(|connection| &connection.token));
+    let connections = config.connections.values().filter_map(|connection| match &connection.auth {
+        Auth::Token(place) => Some(place),
+        Auth::Oauth => None,
+    });
+    let apps = config.sources.values().filter_map(|source| Some(&source.oauth.as_ref()?.client_secret));
+    let tokens = destinations.chain(connections).chain(apps);
     let missing: Vec<String> = tokens.filter_map(|token| token.read().err()).map(|error| error.to_string()).collect();
     if !missing.is_empty() {
         return Err(AppError::Tokens(missing.join("\n")));
@@ -43,8 +48,14 @@ pub async fn check(
             .warnings
             .push("convey runs now: what its components were granted, and its addresses, were left alone".to_owned());
     }
-    planning::plan(config, &components).await?;
-    planning::hooks(config, &components)?;
+    let installed = match &store {
+        Some(store) => store.installed().await?,
+        None => Vec::new(),
+    };
+    let wanted = planning::wanted(config, &installed);
+    planning::agreed(config, &components, &wanted).await?;
+    planning::apps(config, &components, &clock)?;
+    planning::hooks(config, &components, &wanted)?;
     for (name, candidate) in planning::candidates(config)? {
         let prepared = prepare(&engine, candidate, None, &[], Vec::new(), None).await;
         prepared.map_err(|error| AppError::Mapper { name, error: error.into() })?;

@@ -20,7 +20,9 @@ pub struct ReadySource {
     /// The component.
     pub source: Arc<Source>,
     /// What it said of itself.
-    pub profile: SourceProfile,
+    pub profile: Arc<SourceProfile>,
+    /// Where it is answered in the vendor's place.
+    pub upstream: Option<Uri>,
     /// What it may ask.
     pub right: Right,
 }
@@ -63,33 +65,34 @@ impl Components {
             let source = Source::new(engine, load(engine, &place, name, &configured.component).await?);
             let source = source.map_err(|error| AppError::Component { place: place.clone(), error })?;
             let profile = source.describe().await.map_err(|fault| AppError::fault(&place, fault))?;
+            let wants = Wants {
+                base_url: &profile.base_url,
+                operations: &profile.operations,
+                headers: &profile.headers,
+                upstream: configured.base_url.clone(),
+                extra: &configured.allow,
+            };
             let asked = granting::asked(source.loaded(), &profile);
             agree(consent, &place, &configured.component, asked).await?;
-            let right = right(
-                &place,
-                &profile.base_url,
-                &profile.operations,
-                &profile.headers,
-                configured.base_url.clone(),
-                &configured.allow,
-            )?;
-            components.sources.insert(name.clone(), ReadySource { source: Arc::new(source), profile, right });
+            let right = right(&place, wants)?;
+            let (upstream, profile) = (configured.base_url.clone(), Arc::new(profile));
+            components.sources.insert(name.clone(), ReadySource { source: Arc::new(source), profile, upstream, right });
         }
         for (name, configured) in &config.sinks {
             let place = format!("sink.{name}");
             let sink = Sink::new(engine, load(engine, &place, name, &configured.component).await?);
             let sink = sink.map_err(|error| AppError::Component { place: place.clone(), error })?;
             let profile = sink.describe().await.map_err(|fault| AppError::fault(&place, fault))?;
+            let wants = Wants {
+                base_url: &profile.base_url,
+                operations: &profile.operations,
+                headers: &profile.headers,
+                upstream: configured.base_url.clone(),
+                extra: &configured.allow,
+            };
             let asked = granting::asked(sink.loaded(), &profile);
             agree(consent, &place, &configured.component, asked).await?;
-            let right = right(
-                &place,
-                &profile.base_url,
-                &profile.operations,
-                &profile.headers,
-                configured.base_url.clone(),
-                &configured.allow,
-            )?;
+            let right = right(&place, wants)?;
             components.sinks.insert(name.clone(), ReadySink { sink: Arc::new(sink), profile, right });
         }
         Ok(components)
@@ -137,14 +140,17 @@ async fn agree(
     }
 }
 
-fn right(
-    place: &str,
-    base_url: &str,
-    operations: &[Operation],
-    headers: &[(String, String)],
+/// What a component's requests are: the part of a profile that sources and sinks share, and what the operator adds to it.
+struct Wants<'a> {
+    base_url: &'a str,
+    operations: &'a [Operation],
+    headers: &'a [(String, String)],
     upstream: Option<Uri>,
-    extra: &[String],
-) -> Result<Right, AppError> {
+    extra: &'a [String],
+}
+
+fn right(place: &str, wants: Wants<'_>) -> Result<Right, AppError> {
+    let Wants { base_url, operations, headers, upstream, extra } = wants;
     let wrong = |text: String| AppError::Profile { place: place.to_owned(), text };
     let allow = |line: &String| {
         let fault = format!("`allow` holds `{line}`, which is not `METHOD https://host/path` (http only to loopback)");

@@ -13,7 +13,7 @@ use crate::store::{Granted, Store};
 const INSTALLED: &str = "installed with convey";
 
 /// What a component asks for, as it is shown, compared and kept: its world, its imports and its profile, a line for each thing.
-pub(super) fn asked<P: Serialize>(loaded: &Loaded, profile: &P) -> Result<String, serde_json::Error> {
+pub fn asked<P: Serialize>(loaded: &Loaded, profile: &P) -> Result<String, serde_json::Error> {
     let mut lines = vec![format!("world: {}", loaded.world)];
     lines.extend(loaded.imports.iter().map(|import| format!("import: {import}")));
     if let Value::Object(profile) = serde_json::to_value(profile)? {

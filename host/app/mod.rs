@@ -5,7 +5,9 @@ mod components;
 mod error;
 mod granting;
 mod planning;
+mod reach;
 mod reload;
+mod scopes;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -17,16 +19,20 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use reach::Reach;
+
 pub use check::{Checked, check};
 pub use components::{Components, Consent, bytes_of};
 pub use error::AppError;
+pub use granting::asked;
+pub use scopes::{Needed, needed};
 
 use crate::admin::{Admin, Token};
 use crate::clock::{Clock, Millis};
 use crate::config::{self, Ambiguous, Config};
 use crate::egress::{Egress, Limits};
 use crate::engine::{CodeCache, Engine, GuestLimits};
-use crate::flow::{Flow, Plan};
+use crate::flow::Flow;
 use crate::ingress::Ingress;
 use crate::store::{Ambiguity, Retention, Store};
 use crate::vault::{KeyOrigin, Vault};
@@ -37,12 +43,41 @@ pub struct App {
     flow: Arc<Flow>,
     ingress: Arc<Ingress>,
     components: Components,
+    reach: Reach,
     stop: CancellationToken,
     listeners: Listeners,
     admin: Arc<Admin>,
     reload: Option<PathBuf>,
     /// Where the vault's key came from: a new one must be copied to a safe place.
     pub key_origin: KeyOrigin,
+}
+
+/// A flow with its plan, for a person's own questions and commands: nothing listens and nothing is carried.
+pub struct Desk {
+    /// The flow, at rest.
+    pub flow: Arc<Flow>,
+    components: Components,
+    reach: Reach,
+    stop: CancellationToken,
+    key_origin: KeyOrigin,
+}
+
+impl Desk {
+    /// Opens the store, loads and grants the components, and makes the plan.
+    pub async fn build(config: &Config, clock: Clock) -> Result<Self, AppError> {
+        let (vault, key_origin) = open_vault(config)?;
+        let store = Store::open(config.state_dir.clone(), vault).await?;
+        let cache = CodeCache::new(config.state_dir.join("compiled"));
+        let cache = cache.map_err(|source| AppError::State { path: config.state_dir.join("compiled"), source })?;
+        let engine = engine(&config.limits, Some(cache))?;
+        let components = Components::load(&engine, config, Consent::Kept(Some(&store), &clock)).await?;
+        let stop = CancellationToken::new();
+        let reach = Reach::new(store.clone(), clock.clone(), engine.egress().clone()).await?;
+        let flow = Flow::new(store, clock, engine, stop.clone());
+        flow.look_at_pauses().await?;
+        flow.replan(planning::plan(config, &components, &reach, &flow.store, &flow.clock).await?);
+        Ok(Self { flow, components, reach, stop, key_origin })
+    }
 }
 
 /// The doors before they are opened.
@@ -83,15 +118,7 @@ const REQUEST_MAX_BYTES: usize = 8 * 1024 * 1024;
 impl App {
     /// Opens, loads, recovers and listens. `reload` is the file that a reload reads again.
     pub async fn build(config: Config, clock: Clock, reload: Option<PathBuf>) -> Result<Self, AppError> {
-        let (vault, key_origin) = open_vault(&config)?;
-        let store = Store::open(config.state_dir.clone(), vault).await?;
-        let cache = CodeCache::new(config.state_dir.join("compiled"));
-        let cache = cache.map_err(|source| AppError::State { path: config.state_dir.join("compiled"), source })?;
-        let engine = engine(&config.limits, Some(cache))?;
-        let components = Components::load(&engine, &config, Consent::Kept(Some(&store), &clock)).await?;
-        let stop = CancellationToken::new();
-        let flow = Flow::new(store, clock, engine, stop.clone());
-        let plan = planning::plan(&config, &components).await?;
+        let Desk { flow, components, reach, stop, key_origin } = Desk::build(&config, clock).await?;
         for (name, candidate) in planning::candidates(&config)? {
             flow.start_mapper(&name, candidate).await.map_err(|error| AppError::Mapper { name, error })?;
         }
@@ -108,7 +135,6 @@ impl App {
                 "attempts were under way when convey last stopped: `convey status` lists what may repeat"
             );
         }
-        flow.look_at_pauses().await?;
         let ingress = Ingress::new(flow.clone(), config.ingress.max_body_bytes, config.ingress.high_water);
         let listeners =
             Listeners { ingress: listen(config.ingress.listen).await?, admin: listen(config.admin.listen).await? };
@@ -119,8 +145,8 @@ impl App {
         crate::admin::write_address(&config.state_dir, address)
             .map_err(|source| AppError::State { path: config.state_dir.clone(), source })?;
         let admin = Admin::new(flow.clone(), token);
-        enforce(&config, &components, &flow, &ingress, plan).await?;
-        Ok(Self { config, flow, ingress, components, stop, listeners, admin, reload, key_origin })
+        enforce(&config, &components, &reach, &flow, &ingress).await?;
+        Ok(Self { config, flow, ingress, components, reach, stop, listeners, admin, reload, key_origin })
     }
 
     /// Where webhooks are taken.
@@ -158,7 +184,7 @@ impl App {
 
     /// Serves until it is stopped, then ends what is under way: nothing new is taken, what is claimed is settled. `reloads` brings SIGHUPs.
     pub async fn run(self, mut reloads: impl Reloads) -> Result<(), AppError> {
-        let Self { mut config, flow, ingress, components, stop, listeners, admin, reload, .. } = self;
+        let Self { mut config, flow, ingress, components, reach, stop, listeners, admin, reload, .. } = self;
         let parts = [
             serve(listeners.ingress, ingress.clone().router(), stop.clone()),
             serve(listeners.admin, admin.router(), stop.clone()),
@@ -169,8 +195,13 @@ impl App {
             tokio::select! {
                 () = stop.cancelled() => break,
                 _ = housekeeping.tick() => keep_house(&flow, &ingress, &config).await,
+                () = flow.wake.replan.notified() => {
+                    if let Err(error) = enforce(&config, &components, &reach, &flow, &ingress).await {
+                        tracing::error!(%error, "connections that came or went are not taken up");
+                    }
+                }
                 () = reloads.next() => if let Some(path) = &reload {
-                    reload::reload(path, &mut config, &components, &flow, &ingress).await;
+                    reload::reload(path, &mut config, &components, &reach, &flow, &ingress).await;
                 },
             }
         }
@@ -226,18 +257,20 @@ impl Reloads for tokio::signal::unix::Signal {
     }
 }
 
-/// Puts a plan in force, with its hooks; deliveries that were held for a location now known are taken up.
+/// Makes the plan and puts it in force, with its hooks; deliveries that were held for a location now known are taken up.
 async fn enforce(
     config: &Config,
     components: &Components,
+    reach: &Reach,
     flow: &Flow,
     ingress: &Ingress,
-    plan: Plan,
 ) -> Result<(), AppError> {
-    ingress.rehook(planning::hooks(config, components)?);
+    let plan = planning::plan(config, components, reach, &flow.store, &flow.clock).await?;
+    let wanted = planning::wanted(config, &flow.store.installed().await?);
+    ingress.rehook(planning::hooks(config, components, &wanted)?);
     flow.replan(plan);
-    for (name, connection) in &config.connections {
-        let adopted = flow.store.adopt(&connection.source, &connection.location, name).await?;
+    for (name, wanted) in &wanted {
+        let adopted = flow.store.adopt(&wanted.source, &wanted.location, name).await?;
         if adopted > 0 {
             tracing::info!(connection = %name, deliveries = adopted, "deliveries that were held are taken up");
         }

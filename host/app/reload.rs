@@ -2,13 +2,21 @@
 
 use std::path::Path;
 
+use super::reach::Reach;
 use super::{AppError, Components, enforce, planning};
 use crate::config::{self, Config};
 use crate::flow::Flow;
 use crate::ingress::Ingress;
 
 /// Reads the file again and takes up what it can.
-pub(super) async fn reload(path: &Path, config: &mut Config, components: &Components, flow: &Flow, ingress: &Ingress) {
+pub(super) async fn reload(
+    path: &Path,
+    config: &mut Config,
+    components: &Components,
+    reach: &Reach,
+    flow: &Flow,
+    ingress: &Ingress,
+) {
     let new = match config::load(path) {
         Ok(new) => new,
         Err(problems) => {
@@ -24,7 +32,7 @@ pub(super) async fn reload(path: &Path, config: &mut Config, components: &Compon
         tracing::info!("nothing in the configuration has changed that can be taken up");
         return;
     }
-    match take_up(&in_force, components, flow, ingress).await {
+    match take_up(&in_force, components, reach, flow, ingress).await {
         Ok(()) => {
             tracing::info!("taken up: {}", now.join(", "));
             *config = in_force;
@@ -33,11 +41,17 @@ pub(super) async fn reload(path: &Path, config: &mut Config, components: &Compon
     }
 }
 
-/// Mappers first: a connection never points at one that is not there.
-async fn take_up(new: &Config, components: &Components, flow: &Flow, ingress: &Ingress) -> Result<(), AppError> {
-    let plan = planning::plan(new, components).await?;
+/// Mappers first: a connection never points at one that is not there. Nothing is taken up whose settings a component refuses.
+async fn take_up(
+    new: &Config,
+    components: &Components,
+    reach: &Reach,
+    flow: &Flow,
+    ingress: &Ingress,
+) -> Result<(), AppError> {
+    planning::agreed(new, components, &planning::wanted(new, &flow.store.installed().await?)).await?;
     for (name, candidate) in planning::candidates(new)? {
         flow.start_mapper(&name, candidate).await.map_err(|error| AppError::Mapper { name, error })?;
     }
-    enforce(new, components, flow, ingress, plan).await
+    enforce(new, components, reach, flow, ingress).await
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -13,6 +13,16 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::admin::{Token, read_address};
+
+/// A door that answered, and said no.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct Refused {
+    /// The status it answered with.
+    pub status: StatusCode,
+    /// What it said.
+    pub text: String,
+}
 
 /// The admin door of the convey that runs on a state directory.
 pub struct Door {
@@ -51,21 +61,27 @@ impl Door {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base))
-            .header(http::header::AUTHORIZATION, self.token.header())
-            .header(http::header::CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(body)))?;
-        let client = Client::builder(TokioExecutor::new()).build_http();
-        let answer = client.request(request).await.context("the running convey does not answer")?;
-        let status = answer.status();
-        let body = answer.into_body().collect().await.context("the running convey broke off its answer")?.to_bytes();
-        if status == StatusCode::OK {
-            return serde_json::from_slice(&body)
-                .context("the running convey answers what this one does not understand");
-        }
-        let said: Value = serde_json::from_slice(&body).unwrap_or_default();
-        match said.get("error").and_then(Value::as_str) {
-            Some(text) => bail!("{text}"),
-            None => bail!("the running convey answers {status}"),
-        }
+            .header(http::header::AUTHORIZATION, self.token.header());
+        exchange(request, body, "the running convey").await
     }
+}
+
+/// Asks a door that needs no token, by plain HTTP, to do something; `who` it is stands in errors.
+pub async fn post_to<A: DeserializeOwned>(url: &str, body: &impl Serialize, who: &str) -> anyhow::Result<A> {
+    exchange(Request::post(url), serde_json::to_vec(body)?, who).await
+}
+
+async fn exchange<A: DeserializeOwned>(request: http::request::Builder, body: Vec<u8>, who: &str) -> anyhow::Result<A> {
+    let request = request.header(http::header::CONTENT_TYPE, "application/json").body(Full::new(Bytes::from(body)))?;
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let answer = client.request(request).await.with_context(|| format!("{who} does not answer"))?;
+    let status = answer.status();
+    let body = answer.into_body().collect().await.with_context(|| format!("{who} broke off its answer"))?.to_bytes();
+    if status == StatusCode::OK {
+        return serde_json::from_slice(&body)
+            .with_context(|| format!("{who} answers what this convey does not understand"));
+    }
+    let said: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let text = said["error"].as_str().map_or_else(|| format!("{who} answers {status}"), str::to_owned);
+    Err(Refused { status, text }.into())
 }

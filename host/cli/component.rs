@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use clap::Subcommand;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::output::{Exit, table};
@@ -96,47 +97,28 @@ async fn inspect(component: &str, context: &Context) -> Result<(), Exit> {
     let engine = engine()?;
     let loaded = engine.load(component, &bytes).map_err(anyhow::Error::from)?;
     let mut value = value(&loaded);
-    let profile = match loaded.world {
-        World::Mapper => Value::Null,
+    let (profile, asked) = match loaded.world {
+        World::Mapper => described(&loaded, &Value::Null)?,
         World::Source => {
             let source = Source::new(&engine, loaded).map_err(anyhow::Error::from)?;
-            serde_json::to_value(source.describe().await.map_err(anyhow::Error::from)?).map_err(anyhow::Error::from)?
+            described(source.loaded(), &source.describe().await.map_err(anyhow::Error::from)?)?
         }
         World::Sink => {
             let sink = Sink::new(&engine, loaded).map_err(anyhow::Error::from)?;
-            serde_json::to_value(sink.describe().await.map_err(anyhow::Error::from)?).map_err(anyhow::Error::from)?
+            described(sink.loaded(), &sink.describe().await.map_err(anyhow::Error::from)?)?
         }
     };
     value["profile"] = profile;
-    context.print(&value, || inspected(&value))
+    context.print(&value, || {
+        let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
+        format!("name: {}\ndigest: {}\nsize: {}\n{asked}", text("name"), text("digest"), value["size"])
+    })
 }
 
-/// A line for each thing.
-fn inspected(value: &Value) -> String {
-    let mut lines = Vec::new();
-    for (key, value) in value.as_object().into_iter().flatten() {
-        match value {
-            Value::Null => {}
-            Value::String(text) => lines.push(format!("{key}: {text}")),
-            Value::Array(items) => {
-                lines.extend(items.iter().map(|item| format!("{key}: {}", item.as_str().unwrap_or_default())))
-            }
-            Value::Object(profile) => lines.push(format!("{key}:\n  {}", inspected_profile(profile))),
-            value => lines.push(format!("{key}: {value}")),
-        }
-    }
-    lines.join("\n")
-}
-
-fn inspected_profile(profile: &serde_json::Map<String, Value>) -> String {
-    let mut lines = Vec::new();
-    for (key, value) in profile {
-        match value {
-            Value::Array(items) => lines.extend(items.iter().map(|item| format!("{key}: {item}"))),
-            value => lines.push(format!("{key}: {value}")),
-        }
-    }
-    lines.join("\n  ")
+/// A component's profile for programs, and what it would be granted, a line for each thing.
+fn described(loaded: &Loaded, profile: &impl Serialize) -> Result<(Value, String), Exit> {
+    let value = serde_json::to_value(profile).map_err(anyhow::Error::from)?;
+    Ok((value, app::asked(loaded, profile).map_err(anyhow::Error::from)?))
 }
 
 fn export(out: &Path, name: Option<&str>, context: &Context) -> Result<(), Exit> {

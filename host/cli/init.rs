@@ -1,18 +1,19 @@
 //! `convey init`: asks for each credential, says where it is found, and writes a commented configuration.
 
 use std::fs;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::Context;
 use super::output::Exit;
+use super::person::line;
 use super::setup::asking::{QUESTIONS, Question, WEBHOOK_STEP};
 use super::setup::{Answers, SandboxAnswers, template};
-use super::{Context, Format};
 use crate::vault::SecretRef;
 
 #[derive(Args)]
@@ -81,7 +82,7 @@ fn given(answers: &[String]) -> Result<Vec<(&'static str, String)>, Exit> {
 }
 
 fn asked(given: &[(&'static str, String)], folder: &Path, context: &Context) -> Result<Answers, Exit> {
-    let person = std::io::stdin().is_terminal() && context.format == Format::Text;
+    let person = context.has_person();
     let mut values: Vec<(&str, String)> = Vec::new();
     for question in &QUESTIONS {
         let answered = given.iter().find(|(key, _)| *key == question.key).map(|(_, value)| value.clone());
@@ -132,14 +133,6 @@ fn ask(question: &Question) -> anyhow::Result<String> {
         }
         eprintln!("an answer is needed");
     }
-}
-
-fn line() -> anyhow::Result<String> {
-    let mut line = String::new();
-    if std::io::stdin().lock().read_line(&mut line)? == 0 {
-        bail!("the answers broke off");
-    }
-    Ok(line.trim().to_owned())
 }
 
 /// Reads a line without showing it.

@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 
 use super::client::Door;
 use super::output::{Exit, table};
+use super::translate::load;
 use super::{Context, Format, cache};
 use crate::admin::{Proposed, SwapReport};
 use crate::app;
-use crate::builtin::BUILTINS;
 use crate::config::{self, Config};
-use crate::engine::{Engine, Source, World};
+use crate::engine::{Source, World};
 use crate::flow::{Candidate, Case, prepare};
 
 #[derive(Subcommand)]
@@ -147,8 +147,9 @@ impl Change {
         let engine = app::engine(&limits, cache::of_user())?;
         let candidate = self.candidate(config.as_ref())?;
         let cases = self.cases()?;
-        let source = source(&engine)?;
-        let prepared = prepare(&engine, candidate, source.as_ref(), &cases, Vec::new(), None).await;
+        // The built-in source reads cases.
+        let source = Source::new(&engine, load(&engine, None, World::Source)?).map_err(anyhow::Error::from)?;
+        let prepared = prepare(&engine, candidate, Some(&source), &cases, Vec::new(), None).await;
         let prepared = prepared.map_err(|error| Exit::Failed(anyhow::Error::from(error)))?;
         let digest = prepared.mapper.loaded().digest.to_string();
         if context.format == Format::Text && cases.is_empty() {
@@ -198,15 +199,4 @@ impl Change {
         let settings = self.settings()?.or_else(|| configured.map(|configured| configured.settings_text.clone()));
         Ok(Candidate { name: self.name.clone(), component, settings: settings.unwrap_or_default() })
     }
-}
-
-/// The built-in source, which reads cases.
-fn source(engine: &Engine) -> Result<Option<Source>, Exit> {
-    for builtin in BUILTINS {
-        let loaded = engine.load(builtin.name, builtin.bytes).map_err(anyhow::Error::from)?;
-        if loaded.world == World::Source {
-            return Ok(Some(Source::new(engine, loaded).map_err(anyhow::Error::from)?));
-        }
-    }
-    Ok(None)
 }

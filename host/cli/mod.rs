@@ -2,20 +2,31 @@
 
 #![expect(clippy::print_stderr, reason = "this floor is the one that prints")]
 
+mod auth;
 mod cache;
+mod catalog;
 mod check;
 mod client;
 mod component;
+mod crm;
 mod demo;
+mod desk;
+mod doctor;
 mod init;
 mod mapper;
 mod output;
 mod pause;
+mod person;
+mod redirect;
 mod run;
 mod sandbox;
 pub mod setup;
+mod simulate;
+mod smoke;
 mod status;
+mod sync;
 mod translate;
+mod written;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -80,6 +91,23 @@ enum Command {
     Pause(pause::Scope),
     /// Go on with what was paused
     Resume(pause::Scope),
+    /// Read and write the CRM by hand
+    Crm(crm::Crm),
+    /// Get, show, refresh and revoke the CRM's consent
+    #[command(subcommand)]
+    Auth(auth::Auth),
+    /// Try every secret, grant and scope that is needed, and say what to mend
+    Doctor,
+    /// List every trigger, query and command, with its requests and fields
+    Catalog,
+    /// Write a marked test contact to a location, read it back, and clean up
+    Smoke(smoke::Smoke),
+    /// Have a sandbox send one signed webhook of a contact in a file
+    Simulate(simulate::Simulate),
+    /// Look through connections now, not when it is due
+    Sync(sync::Sync),
+    /// Tell what happened before a connection began, as far back as its `backfill` says
+    Backfill(sync::Backfill),
     /// Try, swap and roll back mappers
     #[command(subcommand)]
     Mapper(mapper::Mapper),
@@ -100,7 +128,8 @@ struct Context {
     quiet: bool,
 }
 
-/// Runs the command line; the exit code is 0, 1 (it failed), 2 (it was asked wrongly) or 78 (the configuration is wrong).
+/// Runs the command line; the exit code is 0, 1 (it failed), 2 (it was asked wrongly), 3 (what was asked for is not there) or 78 (the
+/// configuration is wrong).
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Err(error) = log(&cli.log, cli.log_format) {
@@ -135,6 +164,14 @@ async fn obey(command: Command, context: &Context) -> Result<(), Exit> {
         Command::Status => status::run(context).await,
         Command::Pause(scope) => scope.pause(context).await,
         Command::Resume(scope) => scope.resume(context).await,
+        Command::Crm(crm) => crm.run(context).await,
+        Command::Auth(auth) => auth.run(context).await,
+        Command::Doctor => doctor::run(context).await,
+        Command::Catalog => catalog::run(context).await,
+        Command::Smoke(smoke) => smoke.run(context).await,
+        Command::Simulate(simulate) => simulate.run(context).await,
+        Command::Sync(sync) => sync.run(context).await,
+        Command::Backfill(backfill) => backfill.run(context).await,
         Command::Mapper(mapper) => mapper.run(context).await,
         Command::Component(component) => component.run(context).await,
         Command::Completions { shell } => {

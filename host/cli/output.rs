@@ -3,13 +3,17 @@
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
+use http::StatusCode;
 use serde::Serialize;
 use serde_json::json;
 
+use super::client::Refused;
 use super::{Context, Format};
 use crate::app::AppError;
 use crate::blame::Blame;
 use crate::config::Problems;
+use crate::engine::SourceError;
+use crate::flow::{CrmError, LoginError};
 
 /// A command that failed, with its exit code.
 pub enum Exit {
@@ -17,6 +21,8 @@ pub enum Exit {
     Failed(anyhow::Error),
     /// What was asked makes no sense: 2.
     Asked(String),
+    /// What was asked for is not there: 3.
+    Missing(String),
     /// The configuration is wrong: 78, as in sysexits(3).
     Configuration(Problems),
     /// The program cannot start: 78 when the operator can put it right, else 1.
@@ -35,6 +41,7 @@ impl Exit {
             Exit::Unread => return ExitCode::SUCCESS,
             Exit::Failed(error) => (1, format!("{error:#}"), None),
             Exit::Asked(text) => (2, text, None),
+            Exit::Missing(text) => (3, text, None),
             Exit::Configuration(problems) => match format {
                 Format::Text => {
                     eprintln!("{}", problems.render(colour(&std::io::stderr())));
@@ -54,11 +61,44 @@ impl Exit {
         }
         ExitCode::from(code)
     }
+
+    /// What went wrong, in words; empty where it was said already.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Exit::Failed(error) => format!("{error:#}"),
+            Exit::Asked(text) | Exit::Missing(text) => text.clone(),
+            Exit::Configuration(problems) => problems.to_string(),
+            Exit::App(error) => error.to_string(),
+            Exit::Said | Exit::Unread => String::new(),
+        }
+    }
 }
 
 impl From<anyhow::Error> for Exit {
+    /// What a running convey did not find is missing; everything else failed.
     fn from(error: anyhow::Error) -> Self {
-        Exit::Failed(error)
+        match error.downcast_ref::<Refused>() {
+            Some(refused) if refused.status == StatusCode::NOT_FOUND => Exit::Missing(refused.text.clone()),
+            _ => Exit::Failed(error),
+        }
+    }
+}
+
+impl From<CrmError> for Exit {
+    fn from(error: CrmError) -> Self {
+        match error {
+            CrmError::NoConnection(_) | CrmError::Source(SourceError::NotFound(_)) => Exit::Missing(error.to_string()),
+            error => Exit::Failed(error.into()),
+        }
+    }
+}
+
+impl From<LoginError> for Exit {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::NoApp(text) => Exit::Missing(text),
+            error => Exit::Failed(error.into()),
+        }
     }
 }
 
@@ -126,9 +166,44 @@ pub(super) fn table(rows: &[Vec<String>]) -> String {
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// Names and values, one pair a line; an empty value leaves its line out.
+pub(super) fn card(rows: &[(&str, String)]) -> String {
+    let there = rows.iter().filter(|(_, value)| !value.is_empty());
+    table(&there.map(|(name, value)| vec![(*name).to_owned(), value.clone()]).collect::<Vec<_>>())
+}
+
+/// A table's first row.
+pub(super) fn heads<const N: usize>(names: [&str; N]) -> Vec<String> {
+    names.map(str::to_owned).to_vec()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::table;
+    use http::StatusCode;
+
+    use super::super::client::Refused;
+    use super::{Exit, card, table};
+    use crate::engine::SourceError;
+    use crate::flow::CrmError;
+
+    #[test]
+    fn what_is_not_there_is_told_apart_wherever_it_is_missed() {
+        let refused = |status| anyhow::Error::from(Refused { status, text: "contact C1: none".to_owned() });
+        assert!(
+            matches!(Exit::from(refused(StatusCode::NOT_FOUND)), Exit::Missing(text) if text == "contact C1: none")
+        );
+        assert!(matches!(Exit::from(refused(StatusCode::BAD_GATEWAY)), Exit::Failed(_)));
+        let missing = CrmError::Source(SourceError::NotFound("contact C1: none".to_owned()));
+        assert!(matches!(Exit::from(missing), Exit::Missing(text) if text == "contact C1: none"));
+        let invalid = CrmError::Source(SourceError::Invalid("no".to_owned()));
+        assert!(matches!(Exit::from(invalid), Exit::Failed(_)));
+    }
+
+    #[test]
+    fn a_card_leaves_out_what_is_absent() {
+        let rows = [("id", "1".to_owned()), ("e-mail", String::new()), ("name", "Ada".to_owned())];
+        assert_eq!(card(&rows), "id    1\nname  Ada");
+    }
 
     #[test]
     fn columns_line_up() {

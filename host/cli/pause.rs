@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::client::Door;
+use super::desk::names;
 use super::output::Exit;
 use crate::admin::PauseRequest;
 use crate::config::{self, Config};
@@ -33,19 +34,28 @@ impl Scope {
 
     async fn send(self, context: &Context, path: &str, done: &str) -> Result<(), Exit> {
         let config = config::load(&context.config)?;
+        let door = Door::find(&config.state_dir)?;
         let (scope, name) = match self.name {
             None => (PauseScope::All, "everything".to_owned()),
-            Some(name) => (named(&config, &name)?, name),
+            Some(name) => {
+                // Installs make connections that only the running convey knows.
+                let known: Vec<Value> = match &door {
+                    Some(door) => door.get("/auth").await?,
+                    None => config.connections.keys().map(|name| json!({"connection": name})).collect(),
+                };
+                (named(&config, &names(&known), &name)?, name)
+            }
         };
+        let door = door.map_or_else(|| Door::running(&config.state_dir), Ok)?;
         let request =
             PauseRequest { scope, reason: "asked for on the command line".to_owned(), by: "operator".to_owned() };
-        let _: Value = Door::running(&config.state_dir)?.post(path, &request).await?;
+        let _: Value = door.post(path, &request).await?;
         context.print(&json!({"scope": request.scope, "done": done}), || format!("{name}: {done}"))
     }
 }
 
 /// What a name means. One that both a destination and a connection have is the destination's: pausing what leaves is what is urgent.
-fn named(config: &Config, name: &str) -> Result<PauseScope, Exit> {
+fn named(config: &Config, connections: &[&str], name: &str) -> Result<PauseScope, Exit> {
     let (destination, connection) = match name.split_once('.') {
         Some(("destination", plain)) => (Some(plain), None),
         Some(("connection", plain)) => (None, Some(plain)),
@@ -54,11 +64,11 @@ fn named(config: &Config, name: &str) -> Result<PauseScope, Exit> {
     if let Some(known) = destination.filter(|plain| config.destinations.contains_key(*plain)) {
         return Ok(PauseScope::Destination(known.to_owned()));
     }
-    if let Some(known) = connection.filter(|plain| config.connections.contains_key(*plain)) {
+    if let Some(known) = connection.filter(|plain| connections.contains(plain)) {
         return Ok(PauseScope::Connection(known.to_owned()));
     }
     let destinations = config.destinations.keys().map(|known| format!("destination.{known}"));
     let known: Vec<String> =
-        destinations.chain(config.connections.keys().map(|known| format!("connection.{known}"))).collect();
+        destinations.chain(connections.iter().map(|known| format!("connection.{known}"))).collect();
     Err(Exit::Asked(format!("no destination or connection is called `{name}`: there are {}", known.join(", "))))
 }

@@ -104,7 +104,7 @@ async fn once(app: App, config: &Config, fixture: &Path, context: &Context) -> R
     hops.add("read", format!("{read} delivery(s)"));
     let translated = flow.translate_once(&connection).await.map_err(anyhow::Error::from)?;
     hops.add("translate", format!("{translated} change(s)"));
-    for destination in &config.connections[&connection].destinations {
+    for destination in &config.connections[&connection].terms.destinations {
         let shipped = flow.ship_once(destination).await.map_err(anyhow::Error::from)?;
         hops.add("ship", format!("{shipped} event(s) to {destination}"));
     }

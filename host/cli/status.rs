@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::client::Door;
-use super::output::{Exit, table};
+use super::output::{Exit, heads, table};
+use super::written::from_now;
 use crate::app::open_vault;
 use crate::clock::Clock;
-use crate::config;
+use crate::config::{self, Config};
 use crate::store::Store;
 
 pub(super) async fn run(context: &Context) -> Result<(), Exit> {
@@ -26,10 +27,10 @@ pub(super) async fn run(context: &Context) -> Result<(), Exit> {
             json!({"running": false, "status": status, "mappers": {}, "ambiguous": ambiguous})
         }
     };
-    context.print(&status, || text(&status))
+    context.print(&status, || text(&status, &config))
 }
 
-fn text(answer: &Value) -> String {
+fn text(answer: &Value, config: &Config) -> String {
     let status = &answer["status"];
     let mut text = if answer["running"] == true { "convey runs\n" } else { "convey does not run\n" }.to_owned();
     for (name, mapper) in answer["mappers"].as_object().into_iter().flatten() {
@@ -48,7 +49,8 @@ fn text(answer: &Value) -> String {
             pause["reason"].as_str().unwrap_or_default()
         ));
     }
-    let mut rows = vec![["connection", "waiting", "done", "silent", "dead"].map(str::to_owned).to_vec()];
+    let mut rows =
+        vec![heads(["connection", "waiting", "done", "silent", "dead", "webhooks missed", "polls missed", "grant"])];
     for (name, row) in status["connections"].as_object().into_iter().flatten() {
         rows.push(vec![
             name.clone(),
@@ -56,9 +58,13 @@ fn text(answer: &Value) -> String {
             row["done"].to_string(),
             counts(&row["silent"]),
             row["dead"].to_string(),
+            missed(&row["missed"], "webhooks"),
+            missed(&row["missed"], "polls"),
+            row["grant"].as_str().unwrap_or_default().to_owned(),
         ]);
     }
     text.push_str(&format!("\n{}\n", table(&rows)));
+    text.push_str(&polls(status, config));
     let changes = &status["changes"];
     let skipped = counts(&changes["skipped"]);
     text.push_str(&format!(
@@ -85,6 +91,42 @@ fn text(answer: &Value) -> String {
     text
 }
 
+/// What one way of learning missed, in all and by kind.
+fn missed(kinds: &Value, way: &str) -> String {
+    let kinds = kinds.as_object().into_iter().flatten();
+    let counts: Vec<(&String, u64)> = kinds.filter_map(|(kind, of)| Some((kind, of[way].as_u64()?))).collect();
+    let all: u64 = counts.iter().map(|(_, count)| count).sum();
+    let each = counts.iter().filter(|(_, count)| *count > 0).map(|(kind, count)| format!("{kind} {count}"));
+    let each = each.collect::<Vec<_>>().join(", ");
+    if all == 0 { "0".to_owned() } else { format!("{all} ({each})") }
+}
+
+/// Where the polls of each connection stand; nothing where nothing was ever polled.
+fn polls(status: &Value, config: &Config) -> String {
+    let now = status["at"].as_u64().unwrap_or_default();
+    let mut rows = vec![heads(["polls of", "for", "last", "next", "pages", "trouble"])];
+    for (name, row) in status["connections"].as_object().into_iter().flatten() {
+        for poll in row["polls"].as_array().into_iter().flatten() {
+            let schedule = config.connections.get(name).and_then(|connection| match poll["sweep"].as_str() {
+                Some("everything") => connection.terms.sync.as_ref(),
+                _ => connection.terms.poll.as_ref(),
+            });
+            let due = schedule.zip(poll["started_at"].as_u64()).map(|(schedule, began)| schedule.due_after(began));
+            let next = match (poll["more"] == true, due) {
+                (true, _) => "under way".to_owned(),
+                (false, Some(at)) if at <= now => "due".to_owned(),
+                (false, Some(at)) => from_now(at, now),
+                (false, None) => "when asked".to_owned(),
+            };
+            let last = poll["finished_at"].as_u64().map_or_else(|| "never".to_owned(), |at| from_now(at, now));
+            let trouble = poll["error"].as_str().unwrap_or_default().to_owned();
+            let sweep = poll["sweep"].as_str().unwrap_or_default().to_owned();
+            rows.push(vec![name.clone(), sweep, last, next, poll["pages"].to_string(), trouble]);
+        }
+    }
+    if rows.len() == 1 { String::new() } else { format!("\n{}\n", table(&rows)) }
+}
+
 fn scope(scope: &Value) -> String {
     match scope {
         Value::String(all) => all.clone(),
@@ -102,4 +144,47 @@ fn counts(by_code: &Value) -> String {
     let total: u64 = counts.iter().map(|(_, count)| count).sum();
     let each: Vec<String> = counts.iter().map(|(code, count)| format!("{code} {count}")).collect();
     if each.is_empty() { total.to_string() } else { format!("{total} ({})", each.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::{Value, json};
+
+    use super::polls;
+    use crate::cli::setup::{Answers, template};
+    use crate::config::{Config, parse};
+    use crate::vault::SecretRef;
+
+    fn config(terms: &str) -> Config {
+        let answers = Answers {
+            location: "L".into(),
+            location_token: SecretRef::Env("A".into()),
+            dataset: "1".into(),
+            dataset_token: SecretRef::Env("B".into()),
+            test_code: None,
+            country: None,
+            currency: None,
+            sandbox: None,
+        };
+        let text = template(&answers).replace("mapper = \"default\"\n", &format!("mapper = \"default\"\n{terms}"));
+        parse(&text, "convey.toml", Path::new("")).expect("a good file")
+    }
+
+    fn status(poll: Value) -> Value {
+        json!({"at": 1_000_000, "connections": {"main": {"polls": [poll]}}})
+    }
+
+    #[test]
+    fn a_poll_says_when_it_was_and_when_it_comes_again() {
+        let config = config("poll = \"5m\"\n");
+        let poll = |sweep: &str, began: u64, more: bool| json!({"sweep": sweep, "more": more, "started_at": began, "finished_at": began + 1_000, "pages": 3, "error": null});
+        let said = |poll: Value| polls(&status(poll), &config);
+        assert!(said(poll("updates", 940_000, false)).contains("59 s ago  in 4 min"));
+        assert!(said(poll("updates", 100_000, false)).contains("due"));
+        assert!(said(poll("updates", 940_000, true)).contains("under way"));
+        assert!(said(poll("everything", 940_000, false)).contains("when asked"));
+        assert_eq!(polls(&json!({"connections": {"main": {"polls": []}}}), &config), "");
+    }
 }

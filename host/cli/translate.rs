@@ -98,7 +98,7 @@ impl Translate {
 }
 
 /// A component by name or file; without either, the built-in one of that world.
-fn load(engine: &Engine, wanted: Option<&str>, world: World) -> Result<Loaded, Exit> {
+pub(super) fn load(engine: &Engine, wanted: Option<&str>, world: World) -> Result<Loaded, Exit> {
     let Some(wanted) = wanted else {
         for builtin in BUILTINS {
             let loaded = engine.load(builtin.name, builtin.bytes).map_err(anyhow::Error::from)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::checked::Config;
+use super::checked::{Auth, Config, Terms};
 use super::nearest::nearest;
 use super::problem::line_of;
 use super::section::Findings;
@@ -10,7 +10,8 @@ use super::section::Findings;
 /// Notes every disagreement. `text` is the file, for the lines of second spots.
 pub(super) fn check(config: &Config, found: &mut Findings, text: &str) {
     doors(config, found);
-    if config.connections.is_empty() {
+    let installs = config.sources.values().any(|source| source.install.is_some());
+    if config.connections.is_empty() && !installs {
         let hint = "add one:\n[connection.acme]\nsource = \"crm\"\nlocation = \"LOCATION\"\n\
                     token = { env = \"ACME_TOKEN\" }\ndestinations = [\"main\"]";
         found.wrong(None, "there is no connection, so nothing would be carried".to_owned(), Some(hint.to_owned()));
@@ -21,17 +22,42 @@ pub(super) fn check(config: &Config, found: &mut Findings, text: &str) {
     for (name, connection) in &config.connections {
         let path = format!("connection.{name}");
         refers(found, &format!("{path}.source"), &connection.source, "source", &config.sources);
-        refers(found, &format!("{path}.mapper"), &connection.mapper, "mapper", &config.mappers);
-        for (at, destination) in connection.destinations.iter().enumerate() {
-            let place = format!("{path}.destinations.{at}");
-            refers(found, &place, destination, "destination", &config.destinations);
-            if connection.destinations[..at].contains(destination) {
-                let message = format!("`{path}.destinations` names \"{destination}\" twice");
-                found.wrong(found.place(&place), message, Some("leave one out".to_owned()));
+        terms(config, found, &path, &connection.terms);
+        let app = config.sources.get(&connection.source).map(|source| source.oauth.is_some());
+        if connection.auth == Auth::Oauth && app == Some(false) {
+            let source = &connection.source;
+            let message = format!("`{path}.auth` needs the app of source \"{source}\", which has none");
+            let hint = format!("add the table:\n{}", APP.replace("NAME", source));
+            found.wrong(found.place(&format!("{path}.auth")), message, Some(hint));
+        }
+    }
+    for (name, source) in &config.sources {
+        if let Some(install) = &source.install {
+            let path = format!("source.{name}.install");
+            terms(config, found, &path, install);
+            if source.oauth.is_none() {
+                let message = format!("[{path}] needs the app whose installs it answers");
+                let hint = format!("add the table:\n{}", APP.replace("NAME", name));
+                found.wrong(found.place(&format!("source.{name}")), message, Some(hint));
             }
         }
     }
     locations(config, found, text);
+}
+
+const APP: &str = "[source.NAME.oauth]\nclient_id = \"APP-ID\"\nclient_secret = { env = \"NAME_CLIENT_SECRET\" }\n\
+                   redirect_uri = \"https://hooks.example.com/oauth/NAME\"";
+
+fn terms(config: &Config, found: &mut Findings, path: &str, terms: &Terms) {
+    refers(found, &format!("{path}.mapper"), &terms.mapper, "mapper", &config.mappers);
+    for (at, destination) in terms.destinations.iter().enumerate() {
+        let place = format!("{path}.destinations.{at}");
+        refers(found, &place, destination, "destination", &config.destinations);
+        if terms.destinations[..at].contains(destination) {
+            let message = format!("`{path}.destinations` names \"{destination}\" twice");
+            found.wrong(found.place(&place), message, Some("leave one out".to_owned()));
+        }
+    }
 }
 
 fn doors(config: &Config, found: &mut Findings) {

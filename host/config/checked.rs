@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use http::Uri;
 
+use super::schedule::Schedule;
+use crate::clock::Millis;
 use crate::vault::SecretRef;
 
 /// What an operator asked for. Names in it exist, paths are resolved against the file's folder, and secrets are named, not held.
@@ -30,7 +32,7 @@ pub struct Config {
     pub mappers: BTreeMap<String, Mapper>,
     /// Where events go, by name.
     pub destinations: BTreeMap<String, Destination>,
-    /// Which location's changes go where, by name. Never empty.
+    /// Which location's changes go where, by name; empty only where a source takes installs.
     pub connections: BTreeMap<String, Connection>,
     /// What guests and their requests may use.
     pub limits: Limits,
@@ -91,6 +93,23 @@ pub struct Source {
     pub legacy_signatures: bool,
     /// Requests it may make beyond its profile, without the credential: `METHOD URL`, a path segment in braces stands for any one.
     pub allow: Vec<String>,
+    /// The app that asks locations for their consent; none: every connection brings its own token.
+    pub oauth: Option<OauthApp>,
+    /// What a connection is made of when the app is installed in a location; none: such a location is held until it is configured.
+    pub install: Option<Terms>,
+}
+
+/// The app as it is registered with the CRM (OAuth 2.0 client, RFC 6749).
+#[derive(Clone, Debug, PartialEq)]
+pub struct OauthApp {
+    /// Its public id.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: SecretRef,
+    /// Where the CRM sends the person back, as it is registered: this host's `/oauth/NAME` behind public HTTPS.
+    pub redirect_uri: String,
+    /// Asked in a browser instead of the vendor's own page.
+    pub authorize_url: Option<Uri>,
 }
 
 /// An ad platform.
@@ -151,13 +170,60 @@ pub struct Connection {
     /// The CRM's id of the location.
     pub location: String,
     /// The credential that reaches it.
-    pub token: SecretRef,
+    pub auth: Auth,
+    /// Everything else.
+    pub terms: Terms,
+}
+
+/// How a connection reaches its location.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Auth {
+    /// By a token that a person made and keeps.
+    Token(SecretRef),
+    /// By a grant to the source's app; `convey auth login` asks for it.
+    Oauth,
+}
+
+/// What a connection may do to its location.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing is written.
+    #[default]
+    Read,
+    /// Commands are executed.
+    Write,
+}
+
+/// What a connection does, wherever it comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Terms {
     /// The mapper, by name.
     pub mapper: String,
     /// The destinations, by name; never empty, none twice.
     pub destinations: Vec<String>,
+    /// Whether the location is ever written to.
+    pub access: Access,
+    /// When the CRM is asked for contacts that changed; none: webhooks only.
+    pub poll: Option<Schedule>,
+    /// When everything is looked through for what no webhook told; none: never.
+    pub sync: Option<Schedule>,
+    /// How far before its start a connection tells what happened; 0: not at all.
+    pub backfill_ms: Millis,
+    /// What the location allows, where it is not what the vendor describes.
+    pub rate_limit: Option<RateLimit>,
     /// Handed to the source as TOML text; empty without settings.
     pub settings: String,
+}
+
+/// Requests that a location allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// So many,
+    pub requests: u32,
+    /// in any so many milliseconds;
+    pub per_ms: u64,
+    /// and so many a day; none: no bound.
+    pub daily: Option<u32>,
 }
 
 /// What guests and their requests may use.

@@ -11,9 +11,11 @@ mod name;
 mod nearest;
 mod problem;
 mod reload;
+mod schedule;
 mod secret;
 mod section;
 mod tables;
+mod terms;
 mod upstream;
 mod veil;
 
@@ -21,10 +23,13 @@ use std::fs;
 use std::path::Path;
 
 pub use checked::{
-    Admin, Ambiguous, ComponentRef, Config, Connection, Destination, Ingress, Limits, Mapper, Retention, Sink, Source,
+    Access, Admin, Ambiguous, Auth, ComponentRef, Config, Connection, Destination, Ingress, Limits, Mapper, OauthApp,
+    RateLimit, Retention, Sink, Source, Terms,
 };
 pub use problem::{Place, Problem, Problems};
 pub use reload::{Reload, reloadable};
+pub use schedule::{Schedule, span};
+pub use upstream::is_loopback;
 
 /// Reads and checks the configuration in the file at `path`.
 ///

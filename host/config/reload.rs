@@ -49,7 +49,7 @@ pub fn reloadable(old: &Config, new: &Config) -> Reload {
 
     let ready = |name: &String| in_force.destinations.contains_key(name) && !waits.contains(name);
     let (taken, waits) = take(&old.connections, &new.connections, |made| {
-        old.sources.contains_key(&made.source) && made.destinations.iter().all(ready)
+        old.sources.contains_key(&made.source) && made.terms.destinations.iter().all(ready)
     });
     sort("connection", differences("connection", &old.connections, &new.connections), &waits, &mut now, &mut restart);
     in_force.connections = taken;
@@ -87,11 +87,11 @@ fn take<T: Clone + PartialEq>(
 fn keep_referenced(old: &Config, in_force: &mut Config) {
     for connection in in_force.connections.values() {
         if let (false, Some(mapper)) =
-            (in_force.mappers.contains_key(&connection.mapper), old.mappers.get(&connection.mapper))
+            (in_force.mappers.contains_key(&connection.terms.mapper), old.mappers.get(&connection.terms.mapper))
         {
-            in_force.mappers.insert(connection.mapper.clone(), mapper.clone());
+            in_force.mappers.insert(connection.terms.mapper.clone(), mapper.clone());
         }
-        for name in &connection.destinations {
+        for name in &connection.terms.destinations {
             if let (false, Some(kept)) = (in_force.destinations.contains_key(name), old.destinations.get(name)) {
                 in_force.destinations.insert(name.clone(), kept.clone());
             }

@@ -7,10 +7,11 @@ use http::Uri;
 use toml::de::DeTable;
 
 use super::checked::{
-    Admin, Ambiguous, ComponentRef, Config, Connection, Destination, Ingress, Limits, Mapper, Retention, Sink, Source,
+    Admin, Ambiguous, ComponentRef, Config, Destination, Ingress, Limits, Mapper, Retention, Sink, Source,
 };
 use super::name::is_name;
 use super::section::{Findings, Section};
+use super::terms;
 use super::upstream;
 
 /// Reads the whole file. A value that is wrong is noted in `found` and stands as something harmless: such a configuration is
@@ -26,12 +27,13 @@ pub(super) fn read<'a>(document: &'a DeTable<'a>, path: &Path, found: &mut Findi
     let retention = once(&mut root, "retention", |retention| Retention {
         done_days: small(retention, "done_days", 30, 1, 3650, "days"),
     });
-    let sources = root.named("source", source);
-    let sinks = root.named("sink", sink);
+    // Looked at first: a connection that names no mapper has the only one there is.
     let mappers = root.named("mapper", mapper);
-    let destinations = root.named("destination", destination);
     let known: Vec<&str> = mappers.keys().map(String::as_str).collect();
-    let connections = root.named("connection", |section| connection(section, &known));
+    let sources = root.named("source", |section| source(section, &known));
+    let sinks = root.named("sink", sink);
+    let destinations = root.named("destination", destination);
+    let connections = root.named("connection", |section| terms::connection(section, &known));
     root.close();
     let path = path.to_owned();
     Config {
@@ -99,7 +101,14 @@ fn listen(section: &mut Section<'_, '_>, port: u16) -> SocketAddr {
 }
 
 /// A count that fits in 32 bits because its upper bound does.
-fn small(section: &mut Section<'_, '_>, key: &'static str, usual: u32, least: u32, most: u32, unit: &str) -> u32 {
+pub(super) fn small(
+    section: &mut Section<'_, '_>,
+    key: &'static str,
+    usual: u32,
+    least: u32,
+    most: u32,
+    unit: &str,
+) -> u32 {
     let count = section.count(key, usual.into(), least.into()..=most.into(), unit);
     u32::try_from(count).unwrap_or(most)
 }
@@ -113,13 +122,15 @@ fn size(section: &mut Section<'_, '_>, key: &'static str, usual: usize, most: u3
 /// What a refused request prints to be pasted.
 const ALLOW: &str = "allow = [\"GET https://api.example.com/lookup/{id}\"]";
 
-fn source(section: &mut Section<'_, '_>) -> Source {
+fn source(section: &mut Section<'_, '_>, mappers: &[&str]) -> Source {
     Source {
         component: component(section),
         base_url: base_url(section),
         webhook_public_key: section.public_key("webhook_public_key"),
         legacy_signatures: section.flag("legacy_signatures"),
         allow: section.list("allow", ALLOW),
+        oauth: terms::app(section),
+        install: terms::install(section, mappers),
     }
 }
 
@@ -153,15 +164,20 @@ fn component(section: &mut Section<'_, '_>) -> ComponentRef {
 }
 
 fn base_url(section: &mut Section<'_, '_>) -> Option<Uri> {
-    let text = section.text("base_url", "base_url = \"https://proxy.example.com/crm\"")?;
+    address(section, "base_url", "base_url = \"https://proxy.example.com/crm\"")
+}
+
+/// An address that stands in for a vendor's.
+pub(super) fn address(section: &mut Section<'_, '_>, key: &'static str, example: &str) -> Option<Uri> {
+    let text = section.text(key, example)?;
     match upstream::checked(&text) {
         Ok(uri) => Some(uri),
         Err((fault, hint)) => {
-            let span = section.found.place(&section.dotted("base_url")).unwrap_or_default();
+            let span = section.found.place(&section.dotted(key)).unwrap_or_default();
             if text.contains('@') {
                 section.found.cover(span.clone());
             }
-            section.wrong(span, "base_url", &fault, hint);
+            section.wrong(span, key, &fault, hint);
             None
         }
     }
@@ -171,7 +187,7 @@ fn destination(section: &mut Section<'_, '_>) -> Destination {
     Destination {
         sink: section.required("sink", "sink = \"ads\""),
         id: section.required("id", "id = \"DATASET\""),
-        token: section.required_secret("token", &variable(&section.path)),
+        token: section.required_secret("token", &terms::variable(&section.path)),
         test_code: section.text("test_code", "test_code = \"TEST123\""),
         ambiguous: ambiguous(section),
         in_flight: small(section, "in_flight", 4, 1, 64, "batches"),
@@ -190,49 +206,4 @@ fn ambiguous(section: &mut Section<'_, '_>) -> Ambiguous {
             Ambiguous::Resend
         }
     }
-}
-
-fn connection(section: &mut Section<'_, '_>, mappers: &[&str]) -> Connection {
-    Connection {
-        source: section.required("source", "source = \"crm\""),
-        location: section.required("location", "location = \"LOCATION\""),
-        token: section.required_secret("token", &variable(&section.path)),
-        mapper: chosen_mapper(section, mappers),
-        destinations: destinations(section),
-        settings: section.settings("settings"),
-    }
-}
-
-fn chosen_mapper(section: &mut Section<'_, '_>, mappers: &[&str]) -> String {
-    let example = format!("mapper = \"{}\"", mappers.first().unwrap_or(&"default"));
-    match (section.has("mapper"), mappers) {
-        (true, _) | (false, [_]) => {}
-        (false, []) => section
-            .missing("mapper", &format!("{example}\nand the table:\n[mapper.default]\ncomponent = \"builtin:rules\"")),
-        (false, several) => section
-            .missing("mapper", &format!("{example}\n(there are {}, so each connection names one)", several.len())),
-    }
-    let only = || mappers.first().map(|name| (*name).to_owned());
-    section.text("mapper", &example).or_else(only).unwrap_or_default()
-}
-
-fn destinations(section: &mut Section<'_, '_>) -> Vec<String> {
-    let example = "destinations = [\"main\"]";
-    if !section.has("destinations") {
-        section.missing("destinations", example);
-    }
-    section.list("destinations", example)
-}
-
-/// The environment variable to propose for a table's token: `connection.acme` gives `ACME_TOKEN`.
-fn variable(path: &str) -> String {
-    let name = path.rsplit('.').next().unwrap_or(path);
-    let mut letters: String = name
-        .chars()
-        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_uppercase() } else { '_' })
-        .collect();
-    if letters.starts_with(|first: char| first.is_ascii_digit()) {
-        letters.insert(0, '_');
-    }
-    format!("{letters}_TOKEN")
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Ambiguous, ComponentRef, Config, Problems, load, parse};
+use super::{Access, Ambiguous, Auth, ComponentRef, Config, Problems, load, parse};
 use crate::vault::SecretRef;
 
 pub(super) const GOOD: &str = r#"state_dir = "convey-state"
@@ -72,8 +72,11 @@ fn a_good_file_is_read_whole() {
     assert_eq!((&main.token, main.ambiguous), (&SecretRef::Env("META_TOKEN".into()), Ambiguous::Hold));
     assert_eq!(main.settings, "api_version = \"v25.0\"\n");
     let acme = &config.connections["acme"];
-    assert_eq!((acme.mapper.as_str(), acme.destinations.as_slice()), ("default", ["main".to_owned()].as_slice()));
-    let settings: toml::Table = acme.settings.parse().unwrap();
+    let terms = &acme.terms;
+    assert_eq!((terms.mapper.as_str(), terms.destinations.as_slice()), ("default", ["main".to_owned()].as_slice()));
+    assert_eq!((terms.access, terms.backfill_ms, terms.rate_limit), (Access::Read, 0, None));
+    assert!(terms.poll.is_none() && terms.sync.is_none());
+    let settings: toml::Table = terms.settings.parse().unwrap();
     assert_eq!(settings["limits"]["b"][0].as_float(), Some(1.5));
     assert_eq!((config.limits.guest_memory_mib, config.retention.done_days), (64, 30));
     assert_eq!(config.vault_key, None);
@@ -314,7 +317,7 @@ fn files_are_found_beside_the_configuration() {
     assert_eq!(config.mappers["default"].component, ComponentRef::File(at("my.wasm")));
     assert_eq!(config.mappers["default"].settings_text, "currency = 'EUR'");
     assert_eq!(config.sources["highlevel"].webhook_public_key.as_deref(), Some(format!("{pem}\n").as_str()));
-    assert_eq!(config.connections["acme"].token, SecretRef::File(at("token")));
+    assert_eq!(config.connections["acme"].auth, Auth::Token(SecretRef::File(at("token"))));
 }
 
 #[test]
@@ -324,4 +327,47 @@ fn a_file_that_cannot_be_read_says_what_to_do() {
     assert!(load(&path).unwrap_err().to_string().contains("convey init"));
     std::fs::write(&path, b"a = 1\nb = '\xff'\n").unwrap();
     assert!(load(&path).unwrap_err().to_string().contains("line 2"));
+}
+
+const APP: &str = "[source.highlevel.oauth]\nclient_id = 'a-b'\nclient_secret = { env = 'S' }\nredirect_uri = 'https://h.example/oauth/highlevel'\n";
+
+#[test]
+fn a_connection_says_how_it_is_reached_and_when_it_is_looked_at() {
+    let terms = "access = 'write'\npoll = '5m'\nsync = '30 3 * * *'\nbackfill = '7d'\nrate_limit = { requests = 50, per_ms = 10000 }\n";
+    let text = GOOD.replace("token = { env = \"GHL_TOKEN\" }", &format!("auth = 'oauth'\n{terms}"));
+    let install = "[source.highlevel.install]\nmapper = 'default'\ndestinations = ['main']\n";
+    let config = parse(&format!("{text}{APP}{install}"), "convey.toml", Path::new("")).unwrap();
+    let acme = &config.connections["acme"];
+    assert_eq!((&acme.auth, acme.terms.access), (&Auth::Oauth, Access::Write));
+    assert_eq!(acme.terms.backfill_ms, 7 * 86_400_000);
+    assert_eq!(acme.terms.poll.as_ref().map(ToString::to_string).as_deref(), Some("5m"));
+    assert_eq!(
+        acme.terms.rate_limit.map(|limit| (limit.requests, limit.per_ms, limit.daily)),
+        Some((50, 10_000, None))
+    );
+    let source = &config.sources["highlevel"];
+    assert_eq!(source.oauth.as_ref().map(|app| app.client_id.as_str()), Some("a-b"));
+    assert_eq!(source.install.as_ref().map(|terms| terms.mapper.as_str()), Some("default"));
+}
+
+#[test]
+fn mistakes_in_how_a_connection_is_reached_are_named() {
+    let token = "token = { env = \"GHL_TOKEN\" }";
+    let wrong = |instead: &str, more: &str| {
+        let text = format!("{}{more}", GOOD.replace(token, instead));
+        parse(&text, "convey.toml", Path::new("")).unwrap_err().to_string()
+    };
+    for (instead, more, expected) in [
+        ("auth = 'oauth'", "", "[source.highlevel.oauth]"),
+        ("auth = 'pit'", APP, "must be \"oauth\""),
+        (&format!("auth = 'oauth'\n{token}"), APP, "both say how"),
+        (&format!("{token}\naccess = 'all'"), "", "\"read\" or \"write\""),
+        (&format!("{token}\npoll = 'often'"), "", "poll"),
+        (&format!("{token}\nbackfill = 'a week'"), "", "backfill"),
+        (&format!("{token}\nrate_limit = {{ requests = 0 }}"), "", "requests"),
+        (token, "[source.highlevel.install]\nmapper = 'default'\ndestinations = ['main']\n", "installs it answers"),
+    ] {
+        let error = wrong(instead, more);
+        assert!(error.contains(expected), "{instead}: {error}");
+    }
 }

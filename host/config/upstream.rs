@@ -34,7 +34,7 @@ pub(super) fn checked(text: &str) -> Result<Uri, (String, String)> {
 }
 
 /// Whether a host can only be this machine: 127.0.0.0/8 and ::1 (RFC 6890), `localhost` (RFC 6761).
-fn is_loopback(host: &str) -> bool {
+pub fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -70,7 +70,9 @@ fn whole(body: Bytes) -> WasiBody {
 fn in_wasi_words(error: EgressError) -> Error {
     match error {
         EgressError::Denied(_) => Error::HttpRequestDenied,
-        EgressError::Credential(_) => Error::ConfigurationError,
+        EgressError::Credential(_) | EgressError::Grant { .. } | EgressError::Store(_) => Error::ConfigurationError,
+        // Nothing left: the next try may find a token.
+        EgressError::Tokenless { .. } => Error::ConnectionRefused,
         EgressError::Unreachable { .. } => Error::ConnectionRefused,
         EgressError::TimedOut { .. } => Error::HttpResponseTimeout,
         EgressError::Broken => Error::ConnectionTerminated,

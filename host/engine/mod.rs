@@ -28,8 +28,9 @@ pub use load::{Loaded, World};
 pub use mapper::{Mapper, Translation};
 pub use sink::{Destination as SinkDestination, Outcome, Profile as SinkProfile, Shipment, Sink};
 pub use source::{
-    Encoding, Envelope, Identity, Profile as SourceProfile, Reading, Readings, Signature, SignatureAlgorithm, Silence,
-    Source, SourceError, Subject, Work,
+    Answer, BusinessFilter, ContactFilter, Encoding, Envelope, Execution, Gap, GrantState, Identity, Installation,
+    Lifecycle, Needs, Oauth, Page, Profile as SourceProfile, Query, RateHeaders, RateLimit, Reading, Readings, Row,
+    Signature, SignatureAlgorithm, Silence, Source, SourceError, Subject, Sweep, Telling, Work,
 };
 
 use crate::egress::Egress;
@@ -69,6 +70,11 @@ impl Engine {
         tick(&wasm);
         let calls = Arc::new(Semaphore::new(limits.calls_in_flight));
         Ok(Self { wasm, cache, egress, limits, calls })
+    }
+
+    /// The way out that guests take, for the host's own requests.
+    pub fn egress(&self) -> &Egress {
+        &self.egress
     }
 }
 

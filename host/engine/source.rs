@@ -6,12 +6,13 @@ use super::pool::{Kind, Pool};
 use super::worlds::source::SourceComponent;
 use super::worlds::source::exports::convey::pipeline::contact_source as words;
 use super::{Engine, Fault, LoadError, Loaded, World};
-use crate::contract::{Change, Delivery};
+use crate::contract::{Change, CrmCommand, Delivery};
 use crate::egress::Ticket;
 
 pub use words::{
-    Encoding, Envelope, Identity, Profile, Reading, Readings, Signature, SignatureAlgorithm, Silence, SourceError,
-    Subject, Work,
+    Answer, BusinessFilter, ContactFilter, Encoding, Envelope, Execution, Gap, GrantState, Identity, Installation,
+    Lifecycle, Needs, Oauth, Page, Profile, Query, RateHeaders, RateLimit, Reading, Readings, Row, Signature,
+    SignatureAlgorithm, Silence, SourceError, Subject, Sweep, Telling, Work,
 };
 
 /// A CRM's component.
@@ -43,8 +44,8 @@ impl Source {
             .await
     }
 
-    /// Whether it takes a connection's settings; `Err` is its objection.
-    pub async fn configure(&self, settings: &str) -> Result<Result<(), String>, Fault> {
+    /// What a connection's settings ask of the host; `Err` is its objection to them.
+    pub async fn configure(&self, settings: &str) -> Result<Result<Needs, String>, Fault> {
         self.pool
             .call("configure", None, async |store, guest| {
                 guest.convey_pipeline_contact_source().call_configure(store, settings).await
@@ -95,10 +96,71 @@ impl Source {
         self.same_length(CALL, work.len(), readings.items.len())?;
         for (work, reading) in work.iter().zip(&readings.items) {
             if let Ok(reading) = reading {
-                self.same_length(CALL, work.deliveries.len(), reading.answers.len())?;
+                self.same_length(CALL, work.deliveries.len(), reading.tellings.len())?;
             }
         }
         Ok(readings)
+    }
+
+    /// One page of what changed, or of everything, from `cursor` on.
+    pub async fn poll(
+        &self,
+        ticket: Arc<Ticket>,
+        subject: &Subject,
+        sweep: Sweep,
+        cursor: Option<&str>,
+    ) -> Result<Result<Page, SourceError>, Fault> {
+        self.pool
+            .call("poll", Some(ticket), async |store, guest| {
+                guest.convey_pipeline_contact_source().call_poll(store, subject, sweep, cursor).await
+            })
+            .await
+    }
+
+    /// The CRM's answer to a question.
+    pub async fn ask(
+        &self,
+        ticket: Arc<Ticket>,
+        subject: &Subject,
+        query: &Query,
+    ) -> Result<Result<Answer, SourceError>, Fault> {
+        self.pool
+            .call("ask", Some(ticket), async |store, guest| {
+                guest.convey_pipeline_contact_source().call_ask(store, subject, query).await
+            })
+            .await
+    }
+
+    /// Whether the credential carries a scope, by one harmless request.
+    pub async fn probe(
+        &self,
+        ticket: Arc<Ticket>,
+        subject: &Subject,
+        scope: &str,
+    ) -> Result<Result<(), SourceError>, Fault> {
+        self.pool
+            .call("probe", Some(ticket), async |store, guest| {
+                guest.convey_pipeline_contact_source().call_probe(store, subject, scope).await
+            })
+            .await
+    }
+
+    /// Writes to the CRM what `command` says, once for a `key`. `memory` is what is remembered of the contact.
+    pub async fn execute(
+        &self,
+        ticket: Arc<Ticket>,
+        subject: &Subject,
+        contact: Option<&str>,
+        memory: Option<&[u8]>,
+        command: &CrmCommand,
+        key: &str,
+    ) -> Result<Result<Execution, SourceError>, Fault> {
+        self.pool
+            .call("execute", Some(ticket), async |store, guest| {
+                let guest = guest.convey_pipeline_contact_source();
+                guest.call_execute(store, subject, contact, memory, command, key).await
+            })
+            .await
     }
 
     fn same_length(&self, call: &'static str, asked: usize, answered: usize) -> Result<(), Fault> {

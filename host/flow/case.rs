@@ -10,7 +10,13 @@ use crate::engine::Subject;
 /// In whose name a body is read that comes alone, in a case or through `convey translate`. Ids derive from it, so it is one and the same
 /// everywhere: what `translate` prints can stand in a case, and a case means the same beside a running convey as without one.
 pub fn alone() -> Subject {
-    Subject { connection: "translate".to_owned(), location: String::new(), settings: String::new(), catalogue: None }
+    Subject {
+        connection: "translate".to_owned(),
+        location: String::new(),
+        settings: String::new(),
+        catalogue: None,
+        since: 0,
+    }
 }
 
 /// One case, a JSON file.

@@ -14,8 +14,12 @@ use crate::store::{StoreError, Waiting};
 const LOOK: Duration = Duration::from_millis(250);
 
 /// A step of the flow.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Step {
+    /// What speaks of no connection yet is looked at.
+    Meet,
+    /// The CRM is asked.
+    Poll,
     /// Deliveries become changes.
     Read,
     /// Changes become events.
@@ -28,6 +32,8 @@ impl Step {
     /// Lanes at once: reading waits for the CRM and shipping for the platform; translating computes.
     fn lanes(self) -> usize {
         match self {
+            Step::Meet => 1,
+            Step::Poll => 16,
             Step::Read | Step::Ship => 64,
             Step::Translate => 4,
         }
@@ -45,7 +51,8 @@ impl Flow {
             let woken = wake.notified();
             match self.waiting(step).await {
                 Ok(names) => {
-                    for Waiting { name, .. } in names {
+                    let now = self.clock.now_ms();
+                    for name in names.into_iter().filter(|name| !self.naps.sleeps(step, name, now)) {
                         let running = busy.entry(name.clone()).or_default();
                         if *running < self.width(step, &name) && lanes.len() < step.lanes() {
                             *running += 1;
@@ -58,7 +65,7 @@ impl Flow {
             tokio::select! {
                 () = woken => {}
                 Some(ended) = lanes.join_next() => ended_one(step, &mut busy, ended),
-                () = tokio::time::sleep(LOOK) => {}
+                () = tokio::time::sleep(self.until_next(step)) => {}
                 () = self.stop.cancelled() => {}
             }
         }
@@ -69,25 +76,38 @@ impl Flow {
 
     fn wake(&self, step: Step) -> Arc<Notify> {
         match step {
+            Step::Meet => self.wake.meet.clone(),
+            Step::Poll => self.wake.poll.clone(),
             Step::Read => self.wake.read.clone(),
             Step::Translate => self.wake.translate.clone(),
             Step::Ship => self.wake.ship.clone(),
         }
     }
 
-    async fn waiting(&self, step: Step) -> Result<Vec<Waiting>, StoreError> {
+    async fn waiting(&self, step: Step) -> Result<Vec<String>, StoreError> {
         let now = self.clock.now_ms();
-        match step {
+        let lanes = match step {
+            Step::Meet => return Ok(vec![String::new()]),
+            Step::Poll => return self.polls_due(now).await,
             Step::Read => self.store.connections_waiting(now).await,
             Step::Translate => self.store.changes_waiting(now).await,
             Step::Ship => self.store.destinations_waiting(now).await,
-        }
+        }?;
+        Ok(lanes.into_iter().map(|Waiting { name, .. }| name).collect())
+    }
+
+    /// How long until something may be due that nobody signals.
+    fn until_next(&self, step: Step) -> Duration {
+        let now = self.clock.now_ms();
+        let nap = self.naps.next(step).map(|until| Duration::from_millis(until.saturating_sub(now).max(1)));
+        nap.map_or(LOOK, |nap| nap.min(LOOK))
     }
 
     /// How many lanes a name may have: a connection one, because its memory has one writer; a destination its requests in flight.
     fn width(&self, step: Step, name: &str) -> usize {
         match step {
-            Step::Read | Step::Translate => {
+            Step::Meet => 1,
+            Step::Poll | Step::Read | Step::Translate => {
                 usize::from(self.plan().connections.contains_key(name) && !self.is_paused(name))
             }
             Step::Ship => self.plan().destinations.get(name).map_or(0, |destination| destination.in_flight),
@@ -98,6 +118,8 @@ impl Flow {
     async fn lane(self: Arc<Self>, step: Step, name: String) -> String {
         while !self.stopping() {
             let worked = match step {
+                Step::Meet => self.meet_once().await,
+                Step::Poll => self.poll_once(&name).await,
                 Step::Read => self.read_once(&name).await,
                 Step::Translate => self.translate_once(&name).await,
                 Step::Ship => self.ship_once(&name).await,

@@ -1,43 +1,62 @@
 //! The only floor that knows the order of steps: read, translate, ship, over three durable lines.
 
 mod case;
+mod crm;
 mod effects;
 mod generation;
 pub mod judge;
 mod lanes;
+mod login;
+mod meet;
 mod plan;
+mod poll;
 mod prepare;
 mod read;
 mod retry;
+mod room;
 mod sample;
 mod ship;
 mod translate;
+mod turns;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
 pub use case::{Case, CaseError, alone};
+pub use crm::{CrmError, Executed};
 pub use effects::effects_json;
 pub use generation::{Generation, Reason, SwapError};
-pub use plan::{Connection, Destination, Plan, Right};
+pub use login::{GrantStatus, LoginError, Opened, Redirected};
+pub use meet::{company_holder, holder_name};
+pub use plan::{Connection, Crm, Destination, Plan, Right, is_used};
 pub use prepare::{Candidate, Diff, PrepareError, Prepared, prepare};
 pub use retry::backoff;
 pub use sample::changes as sample_changes;
 pub use translate::translate_each;
 
 use lanes::Step;
+use room::{Marks, Naps};
+use turns::Turns;
 
 use crate::clock::Clock;
+use crate::egress::Ticket;
 use crate::engine::Engine;
-use crate::store::{Pause, PauseScope, Store, StoreError};
+use crate::store::{GrantState, Pause, PauseScope, PollState, Store, StoreError, Sweep};
 
 /// Signals between the steps: what one settles the next one looks for.
 #[derive(Default)]
 pub struct Wake {
+    /// Deliveries were put that no connection takes.
+    pub meet: Arc<Notify>,
+    /// Somebody asks for a poll.
+    pub poll: Arc<Notify>,
+    /// Connections came or went: the plan is to be made anew.
+    pub replan: Arc<Notify>,
     /// Deliveries were put.
     pub read: Arc<Notify>,
     /// Changes were settled.
@@ -58,6 +77,15 @@ pub struct Flow {
     plan: ArcSwap<Plan>,
     generations: ArcSwap<HashMap<String, Arc<Generation>>>,
     pauses: ArcSwap<Vec<Pause>>,
+    /// Whether the steps run; at rest a person's command stands alone.
+    running: AtomicBool,
+    turns: Turns,
+    naps: Naps,
+    marks: Marks,
+    /// Where each sweep stands, as it was last stored.
+    polls: Mutex<HashMap<(String, Sweep), Option<PollState>>>,
+    /// Sweeps that a person asked for.
+    asked: Mutex<HashSet<(String, Sweep)>>,
     stop: CancellationToken,
 }
 
@@ -72,6 +100,12 @@ impl Flow {
             plan: ArcSwap::default(),
             generations: ArcSwap::default(),
             pauses: ArcSwap::default(),
+            running: AtomicBool::new(false),
+            turns: Turns::default(),
+            naps: Naps::default(),
+            marks: Marks::default(),
+            polls: Mutex::default(),
+            asked: Mutex::default(),
             stop,
         })
     }
@@ -84,8 +118,9 @@ impl Flow {
     /// Puts another plan in force: what is under way ends by the old one.
     pub fn replan(&self, plan: Plan) {
         self.plan.store(Arc::new(plan));
-        self.wake.read.notify_one();
-        self.wake.ship.notify_one();
+        for step in [&self.wake.meet, &self.wake.poll, &self.wake.read, &self.wake.ship] {
+            step.notify_one();
+        }
     }
 
     /// The engine, for who prepares a mapper.
@@ -99,11 +134,17 @@ impl Flow {
 
     /// Runs every step until the flow is stopped, then until what is under way has ended.
     pub async fn run(self: Arc<Self>) {
-        let steps = [Step::Read, Step::Translate, Step::Ship].map(|step| tokio::spawn(self.clone().work(step)));
+        self.running.store(true, Ordering::Release);
+        let steps = [Step::Meet, Step::Poll, Step::Read, Step::Translate, Step::Ship]
+            .map(|step| tokio::spawn(self.clone().work(step)));
         for step in steps {
             if let Err(error) = step.await {
                 tracing::error!(%error, "a step broke");
             }
+        }
+        self.running.store(false, Ordering::Release);
+        if let Err(error) = self.rest().await {
+            tracing::warn!(%error, "cannot write down what was spent: the next start takes it for all");
         }
     }
 
@@ -117,7 +158,7 @@ impl Flow {
     pub async fn resume(&self, scope: PauseScope) -> Result<(), StoreError> {
         self.store.resume(scope).await?;
         self.look_at_pauses().await?;
-        for step in [&self.wake.read, &self.wake.translate, &self.wake.ship] {
+        for step in [&self.wake.poll, &self.wake.read, &self.wake.translate, &self.wake.ship] {
             step.notify_one();
         }
         Ok(())
@@ -135,5 +176,16 @@ impl Flow {
             .load()
             .iter()
             .any(|pause| matches!(&pause.scope, PauseScope::Connection(name) if name == connection))
+    }
+
+    /// Rests a connection whose grant is gone: asking on would only be refused. A location that sleeps is tried again with growing pauses.
+    async fn note_trouble(&self, connection: &Connection, ticket: &Ticket) -> Result<(), StoreError> {
+        let Some(trouble) = ticket.trouble() else { return Ok(()) };
+        if trouble.state == GrantState::Suspended || self.is_paused(&connection.name) {
+            return Ok(());
+        }
+        tracing::warn!(connection = %connection.name, state = %trouble.state, "{}", trouble.text);
+        let scope = PauseScope::Connection(connection.name.clone());
+        self.pause(Pause { scope, reason: trouble.text, at: self.clock.now_ms(), by: "convey".to_owned() }).await
     }
 }

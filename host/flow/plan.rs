@@ -6,10 +6,11 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use crate::clock::Millis;
-use crate::contract::{ActionSource, ConversionEvent};
-use crate::egress::{Grant, Ticket};
-use crate::engine::{Sink, SinkDestination, SinkProfile, Source, Subject};
-use crate::vault::SecretRef;
+use crate::config::{Access, Schedule};
+use crate::contract::{ActionSource, COMMANDS, ConversionEvent, Operation};
+use crate::egress::oauth::{Client, Holder};
+use crate::egress::{Credential, Grant, Limiter, Reservation, Ticket};
+use crate::engine::{Needs, Sink, SinkDestination, SinkProfile, Source, SourceProfile, Subject, Sweep};
 
 /// A right to ask, from which a ticket is made for every call.
 #[derive(Clone)]
@@ -24,28 +25,39 @@ pub struct Right {
 
 impl Right {
     /// A ticket for one call, in the name of whom `credential` belongs to.
-    pub fn ticket(&self, credential: &SecretRef) -> Arc<Ticket> {
-        Arc::new(Ticket::new(
-            self.component.clone(),
-            self.grant.clone(),
-            Some(credential.clone()),
-            self.headers.clone(),
-        ))
+    pub fn ticket(&self, credential: &Credential) -> Ticket {
+        Ticket::new(self.component.clone(), self.grant.clone(), Some(credential.clone()), self.headers.clone())
     }
 }
 
 /// One CRM location bound to a mapper and its destinations.
 pub struct Connection {
-    /// Its name in the configuration.
+    /// Its name, in the configuration or by the install that made it.
     pub name: String,
+    /// The source's name in the configuration.
+    pub origin: String,
     /// The vendor's id of the location.
     pub location: String,
     /// The source that reads it.
     pub source: Arc<Source>,
+    /// What the source said of itself.
+    pub profile: Arc<SourceProfile>,
     /// What the source may ask.
     pub right: Right,
     /// The location's credential.
-    pub credential: SecretRef,
+    pub credential: Credential,
+    /// Whether the location is ever written to.
+    pub access: Access,
+    /// What the location allows, shared by every call.
+    pub limiter: Arc<Limiter>,
+    /// What the settings ask of the host.
+    pub needs: Needs,
+    /// What happened before is the past: remembered, never told.
+    pub since: Millis,
+    /// When it is asked for contacts that changed.
+    pub poll: Option<Schedule>,
+    /// When everything is looked through.
+    pub sync: Option<Schedule>,
     /// The source's settings, as TOML text.
     pub settings: String,
     /// The mapper's name in the configuration.
@@ -58,8 +70,64 @@ impl Connection {
     /// What a call of the source is told about this connection.
     pub fn subject(&self, catalogue: Option<Vec<u8>>) -> Subject {
         let (connection, location, settings) = (self.name.clone(), self.location.clone(), self.settings.clone());
-        Subject { connection, location, settings, catalogue }
+        Subject { connection, location, settings, catalogue, since: self.since }
     }
+
+    /// A ticket for one call of the source, counted against the location's allowance; `reserved` is spent first.
+    pub fn ticket(&self, reserved: Option<Reservation>) -> Arc<Ticket> {
+        let mut ticket = self.right.ticket(&self.credential);
+        ticket.allowance = Some(self.limiter.clone());
+        ticket.reservation = reserved;
+        Arc::new(ticket)
+    }
+
+    /// When a sweep is made.
+    pub fn schedule(&self, sweep: Sweep) -> Option<&Schedule> {
+        match sweep {
+            Sweep::Updates => self.poll.as_ref(),
+            Sweep::Everything => self.sync.as_ref(),
+        }
+    }
+
+    /// The operation that serves a command, by name.
+    pub fn operation(&self, command: &str) -> Option<&Operation> {
+        self.profile.operations.iter().find(|operation| operation.name == command)
+    }
+
+    /// The scopes that what is configured needs, each once, in order.
+    pub fn scopes(&self) -> Vec<String> {
+        let used = self.profile.operations.iter().filter(|operation| is_used(operation, &self.needs, self.access));
+        let mut scopes: Vec<String> = used.filter_map(|operation| operation.scope.clone()).collect();
+        scopes.sort();
+        scopes.dedup();
+        scopes
+    }
+
+    /// Who holds its grant; `None` for a token that a person keeps.
+    pub fn holder(&self) -> Option<&Arc<Holder>> {
+        match &self.credential {
+            Credential::Held(holder) => Some(holder),
+            Credential::Secret(_) => None,
+        }
+    }
+}
+
+/// Whether a connection makes use of an operation: of a command's where it may write, of another where its settings need it.
+pub fn is_used(operation: &Operation, needs: &Needs, access: Access) -> bool {
+    let serves = operation.name.split('.').next().unwrap_or_default();
+    if COMMANDS.contains(&serves) { access == Access::Write } else { needs.operations.contains(&operation.name) }
+}
+
+/// A CRM's app and the locations that may install it.
+pub struct Crm {
+    /// The component.
+    pub source: Arc<Source>,
+    /// The app's side of OAuth, where it is configured.
+    pub app: Option<Arc<Client>>,
+    /// The scopes its component may ever need.
+    pub scopes: Vec<String>,
+    /// Whether an install makes a connection.
+    pub installs: bool,
 }
 
 /// A dataset of an ad platform.
@@ -73,7 +141,7 @@ pub struct Destination {
     /// What the sink may ask.
     pub right: Right,
     /// The dataset's credential.
-    pub credential: SecretRef,
+    pub credential: Credential,
     /// What the sink is told about it.
     pub words: SinkDestination,
     /// Requests in flight at once.
@@ -102,4 +170,13 @@ pub struct Plan {
     pub connections: HashMap<String, Arc<Connection>>,
     /// By name.
     pub destinations: HashMap<String, Arc<Destination>>,
+    /// By the source's name.
+    pub crms: HashMap<String, Arc<Crm>>,
+}
+
+impl Plan {
+    /// The connection of a location, if there is one.
+    pub fn of_location(&self, origin: &str, location: &str) -> Option<&Arc<Connection>> {
+        self.connections.values().find(|connection| connection.origin == origin && connection.location == location)
+    }
 }

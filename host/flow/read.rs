@@ -4,14 +4,21 @@ use std::collections::HashMap;
 
 use super::Flow;
 use super::judge::{Circumstances, judge_delivery};
+use super::lanes::Step;
 use super::plan::Connection;
 use crate::clock::Millis;
 use crate::contract::{Change, Delivery, Origin, kind};
-use crate::engine::{Fault, Identity, Reading, Silence, SourceError, Work};
-use crate::store::{NewChange, ReadDelivery, ReadGroup, ReadSettlement, Remembered, StoreError, StoredDelivery, Told};
+use crate::egress::Reservation;
+use crate::engine::{Fault, Identity, Reading, Silence, SourceError, Telling, Work};
+use crate::store::{
+    Gap, NewChange, ReadDelivery, ReadGroup, ReadSettlement, Remembered, StoreError, StoredDelivery, Told,
+};
 
 /// The most deliveries one call carries over the border.
 const BATCH: usize = 256;
+
+/// A lane whose only rows are a sweep's, and which has room for none, is looked at again after this; a webhook waits no longer than that either.
+const SWEEP_NAP_MS: Millis = 100;
 
 /// A delivery that cannot be read is tried for this long.
 const PATIENCE_MS: Millis = 7 * 24 * 60 * 60 * 1_000;
@@ -25,22 +32,41 @@ struct Group {
 }
 
 impl Flow {
-    /// Reads one batch; how many deliveries it held.
+    /// Reads one batch, no larger than the location's allowance has room for; how many deliveries it held.
     pub async fn read_once(&self, name: &str) -> Result<usize, StoreError> {
         let Some(connection) = self.plan().connections.get(name).cloned() else { return Ok(0) };
         if self.is_paused(name) {
             return Ok(0);
         }
-        let claimed = self.store.claim_deliveries(name, self.clock.now_ms(), BATCH).await?;
-        let count = claimed.len();
-        if count == 0 {
-            return Ok(0);
-        }
-        let (mut settled, groups) = self.group(&connection, claimed).await?;
+        // A command is under way: its settling wakes this lane.
+        let Some(_turn) = self.turns.now(name) else { return Ok(0) };
         let mut catalogue = self.store.catalogue(name).await?;
         let known = catalogue.clone();
+        let (each, once) = cost(&connection, catalogue.is_none());
+        let room = connection.limiter.room().saturating_sub(once);
+        let batch = BATCH.min((room / each) as usize);
+        // A sweep leaves a fifth of the allowance to webhooks, which need not wait for a window then.
+        let spare = connection.limiter.snapshot().requests / 5;
+        let swept = BATCH.min((room.saturating_sub(spare) / each) as usize);
+        if batch == 0 {
+            self.naps.nap(Step::Read, name, connection.limiter.free_at(each + once));
+            return Ok(0);
+        }
+        let claimed = self.store.claim_deliveries(name, self.clock.now_ms(), batch, swept).await?;
+        let count = claimed.len();
+        if count == 0 {
+            if swept == 0 {
+                self.naps.nap(Step::Read, name, self.clock.now_ms() + SWEEP_NAP_MS);
+            }
+            return Ok(0);
+        }
+        let Some(reserved) = self.reserve(Step::Read, &connection, count as u32 * each + once).await? else {
+            // Somebody else took the room meanwhile. What was claimed still waits.
+            return Ok(0);
+        };
+        let (mut settled, groups) = self.group(&connection, claimed).await?;
         if !groups.is_empty() {
-            self.read_groups(&connection, groups, &mut catalogue, &mut settled).await;
+            self.read_groups(&connection, groups, &mut catalogue, &mut settled, Some(reserved)).await?;
         }
         let settlement = ReadSettlement {
             connection: name.to_owned(),
@@ -68,8 +94,8 @@ impl Flow {
         let mut places: HashMap<String, usize> = HashMap::new();
         for (delivery, identity) in claimed.into_iter().zip(identities) {
             match identity {
-                Ok(Identity { lifecycle: Some(lifecycle), kind, .. }) => {
-                    tracing::info!(connection = %connection.name, ?lifecycle, "the CRM speaks of the connection itself");
+                Ok(Identity { installation: Some(installation), kind, .. }) => {
+                    self.heed(&connection.origin, &installation).await?;
                     settled.push(alone(delivery, kind, Told::Silent("lifecycle".to_owned())));
                 }
                 Ok(Identity { contact, kind, .. }) => {
@@ -117,31 +143,45 @@ impl Flow {
         }
     }
 
-    /// Reads groups in one call; a Fault is narrowed down to the contacts that cause it.
+    /// Reads groups in one call; a Fault is narrowed down to the contacts that cause it. What turns out to be another contact's is read again as that
+    /// contact's, with its memory.
     async fn read_groups(
         &self,
         connection: &Connection,
         groups: Vec<Group>,
         catalogue: &mut Option<Vec<u8>>,
         settled: &mut Vec<ReadGroup>,
-    ) {
+        reserved: Option<Reservation>,
+    ) -> Result<(), StoreError> {
         let work: Vec<Work> = groups.iter().map(Group::as_word).collect();
-        let ticket = connection.right.ticket(&connection.credential);
+        let ticket = connection.ticket(reserved);
         let subject = connection.subject(catalogue.clone());
         let read = connection.source.read(ticket.clone(), &subject, &work).await;
         for refusal in ticket.refusals() {
             tracing::warn!(connection = %connection.name, "{refusal}");
         }
+        self.note_trouble(connection, &ticket).await?;
+        // What was reserved and not used goes back before anything else is asked.
+        drop(ticket);
         match read {
             Ok(readings) => {
                 if readings.catalogue.is_some() {
                     *catalogue = readings.catalogue;
                 }
                 let now = self.clock.now_ms();
-                settled.extend(groups.into_iter().zip(readings.items).map(|(group, reading)| match reading {
-                    Ok(reading) => group.read(reading, connection, now),
-                    Err(error) => group.unread(&error, now),
-                }));
+                let mut found = Vec::new();
+                for (group, reading) in groups.into_iter().zip(readings.items) {
+                    match reading {
+                        Ok(reading) => match whose(&group, &reading) {
+                            Some(contact) => found.push(Group { contact: Some(contact), ..group }),
+                            None => settled.push(group.read(reading, connection, now)),
+                        },
+                        Err(error) => settled.push(group.unread(&error, now)),
+                    }
+                }
+                if !found.is_empty() {
+                    Box::pin(self.read_found(connection, found, catalogue, settled)).await?;
+                }
             }
             Err(fault) if groups.len() == 1 => {
                 tracing::warn!(connection = %connection.name, fault = %fault, "one contact breaks the source");
@@ -150,10 +190,56 @@ impl Flow {
             Err(_) => {
                 let mut left = groups;
                 let right = left.split_off(left.len() / 2);
-                Box::pin(self.read_groups(connection, left, catalogue, settled)).await;
-                Box::pin(self.read_groups(connection, right, catalogue, settled)).await;
+                Box::pin(self.read_groups(connection, left, catalogue, settled, None)).await?;
+                Box::pin(self.read_groups(connection, right, catalogue, settled, None)).await?;
             }
         }
+        Ok(())
+    }
+
+    /// Reads deliveries whose contact was only just found out. Contacts that the batch has settled already are left for the next: their memory has moved on.
+    async fn read_found(
+        &self,
+        connection: &Connection,
+        found: Vec<Group>,
+        catalogue: &mut Option<Vec<u8>>,
+        settled: &mut Vec<ReadGroup>,
+    ) -> Result<(), StoreError> {
+        let mut groups: Vec<Group> = Vec::new();
+        for group in found {
+            match groups.iter_mut().find(|known| known.contact == group.contact) {
+                Some(known) => {
+                    known.kinds.extend(group.kinds);
+                    known.deliveries.extend(group.deliveries);
+                }
+                None if settled.iter().any(|done| done.contact == group.contact) => {}
+                None => groups.push(group),
+            }
+        }
+        let contacts: Vec<String> = groups.iter().filter_map(|group| group.contact.clone()).collect();
+        let memories = self.store.memories(&connection.name, &contacts).await?;
+        for (group, remembered) in groups.iter_mut().zip(memories) {
+            group.remembered = remembered;
+        }
+        if groups.is_empty() {
+            return Ok(());
+        }
+        self.read_groups(connection, groups, catalogue, settled, None).await
+    }
+}
+
+/// The most requests it takes to read one contact, and those that come once a call.
+fn cost(connection: &Connection, uncatalogued: bool) -> (u32, u32) {
+    let needs = &connection.needs;
+    let each = if connection.sync.is_some() { needs.per_contact.max(needs.per_swept) } else { needs.per_contact };
+    (each.max(1), if uncatalogued { needs.per_catalogue } else { 0 })
+}
+
+/// The contact that a delivery without one turned out to be of. Only what named none is asked for: a source cannot move a fact from one person to another.
+fn whose(group: &Group, reading: &Reading) -> Option<String> {
+    match (&group.contact, reading.tellings.as_slice()) {
+        (None, [Telling::Belongs(contact)]) if !contact.is_empty() => Some(contact.clone()),
+        _ => None,
     }
 }
 
@@ -164,19 +250,25 @@ impl Group {
     }
 
     fn read(self, reading: Reading, connection: &Connection, now: Millis) -> ReadGroup {
-        let told = |answer: Result<Vec<Change>, Silence>| match answer {
-            Ok(changes) => match changes.into_iter().map(|change| stored(change, connection, now)).collect() {
-                Ok(changes) => Told::Changes(changes),
-                Err(reason) => Told::Dead { reason },
-            },
-            Err(silence) => Told::Silent(silence_code(silence).to_owned()),
+        let told = |telling: Telling| match telling {
+            Telling::Changes(changes) => {
+                match changes.into_iter().map(|change| stored(change, connection, now)).collect() {
+                    Ok(changes) => Told::Changes(changes),
+                    Err(reason) => Told::Dead { reason },
+                }
+            }
+            Telling::Silent(silence) => Told::Silent(silence_code(silence).to_owned()),
+            Telling::Belongs(_) => {
+                Told::Dead { reason: "the source moves it from the contact it names to another".to_owned() }
+            }
         };
         let expected = self.remembered.map(|remembered| remembered.version);
-        let answers = reading.answers.into_iter().map(told);
+        let answers = reading.tellings.into_iter().map(told);
+        let gaps = reading.gaps.into_iter().map(|gap| Gap { id: gap.id, kind: gap.kind }).collect();
         let deliveries = self.deliveries.into_iter().zip(self.kinds).zip(answers);
         let deliveries =
             deliveries.map(|((delivery, kind), answer)| ReadDelivery { id: delivery.id, kind, answer }).collect();
-        ReadGroup { contact: self.contact, expected, memory: reading.memory, deliveries }
+        ReadGroup { contact: self.contact, expected, memory: reading.memory, deliveries, gaps }
     }
 
     fn unread(self, error: &SourceError, now: Millis) -> ReadGroup {
@@ -197,7 +289,7 @@ impl Group {
             .map(|(delivery, kind)| ReadDelivery { answer: answer(&delivery), id: delivery.id, kind })
             .collect();
         let expected = self.remembered.map(|remembered| remembered.version);
-        ReadGroup { contact: self.contact, expected, memory: None, deliveries }
+        ReadGroup { contact: self.contact, expected, memory: None, deliveries, gaps: Vec::new() }
     }
 }
 
@@ -207,6 +299,7 @@ fn alone(delivery: StoredDelivery, kind: String, answer: Told) -> ReadGroup {
         expected: None,
         memory: None,
         deliveries: vec![ReadDelivery { id: delivery.id, kind, answer }],
+        gaps: Vec::new(),
     }
 }
 
@@ -222,13 +315,14 @@ fn stored(mut change: Change, connection: &Connection, now: Millis) -> Result<Ne
     Ok(NewChange { id: change.id, kind, occurred_at: change.occurred_at, bytes })
 }
 
-fn as_word(delivery: &StoredDelivery) -> Delivery {
+pub(super) fn as_word(delivery: &StoredDelivery) -> Delivery {
     Delivery {
         id: delivery.id.clone(),
         connection: delivery.connection.clone(),
         origin: match &delivery.origin {
             crate::store::Origin::Webhook => Origin::Webhook,
             crate::store::Origin::Poll => Origin::Poll,
+            crate::store::Origin::Sweep => Origin::Sweep,
             crate::store::Origin::Reported(contact) => Origin::Reported(contact.clone()),
         },
         received_at: delivery.received_at,

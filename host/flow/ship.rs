@@ -1,6 +1,8 @@
 //! Step three: events leave, nearest deadline first. The attempt is durable before the request is sent; the platform's word on each event
 //! becomes its verdict.
 
+use std::sync::Arc;
+
 use super::Flow;
 use super::judge::{Circumstances, judge_event};
 use super::plan::Destination;
@@ -75,7 +77,7 @@ impl Flow {
 
     /// One outcome an event. A sink that breaks before anything left is narrowed down by halving; after that nobody knows what arrived.
     async fn deliver(&self, destination: &Destination, events: &[ConversionEvent]) -> Vec<Outcome> {
-        let ticket = destination.right.ticket(&destination.credential);
+        let ticket = Arc::new(destination.right.ticket(&destination.credential));
         let delivered = destination.sink.deliver(ticket.clone(), &destination.words, events).await;
         for refusal in ticket.refusals() {
             tracing::warn!(destination = %destination.name, "{refusal}");

@@ -1,5 +1,6 @@
 //! Where the CRM's webhooks arrive: verified over the raw bytes, made durable, and only then answered 200.
 
+mod consent;
 mod verify;
 
 use std::collections::HashMap;
@@ -72,6 +73,7 @@ impl Ingress {
     pub fn router(self: Arc<Self>) -> Router {
         Router::new()
             .route("/hooks/{source}", post(receive))
+            .route("/oauth/{source}", get(consent::redirected))
             .route("/healthz", get(async || "ok\n"))
             .route("/readyz", get(ready))
             .with_state(self)
@@ -98,9 +100,12 @@ impl Ingress {
         // A webhook without an id is known by its bytes.
         let webhook_id = text(&hook.envelope.id).map_or_else(|| Digest::of(&body).to_string(), str::to_owned);
         let location = text(&hook.envelope.location).unwrap_or_default().to_owned();
+        let connection = hook.locations.get(&location).cloned();
+        // Nobody's yet: it may be the install that makes a connection.
+        let unmet = connection.is_none();
         let incoming = Incoming {
             source: source.to_owned(),
-            connection: hook.locations.get(&location).cloned(),
+            connection,
             webhook_id,
             location,
             kind_hint: None,
@@ -113,7 +118,7 @@ impl Ingress {
         let put = self.flow.store.put(incoming).await.map_err(Refusal::Store)?;
         if matches!(put, Put::Stored { .. }) {
             self.waiting.fetch_add(1, Ordering::Relaxed);
-            self.flow.wake.read.notify_one();
+            if unmet { &self.flow.wake.meet } else { &self.flow.wake.read }.notify_one();
         }
         Ok(put)
     }

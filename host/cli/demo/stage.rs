@@ -12,7 +12,7 @@ use crate::cli::setup::{self, Answers, SandboxAnswers};
 use crate::clock::Clock;
 use crate::config;
 use crate::flow::Flow;
-use crate::sandbox::{Options, Sandbox};
+use crate::sandbox::{Allowance, Options, Sandbox};
 use crate::vault::SecretRef;
 
 /// Everything that runs during the demo.
@@ -28,6 +28,9 @@ pub(super) struct Stage {
     app: JoinHandle<Result<(), AppError>>,
 }
 
+/// Requests in ten seconds that the demo's location allows.
+const ALLOWANCE: u32 = 100_000;
+
 impl Stage {
     /// Starts the sandbox, writes the configuration `convey init` would write, and runs it on free ports.
     pub(super) async fn set(seed: u64, contacts: usize) -> anyhow::Result<Self> {
@@ -36,7 +39,9 @@ impl Stage {
             datasets: 1,
             contacts: contacts.clamp(10, 1_000),
             seed,
-            listen: None,
+            // What a demo shows in seconds takes a location's usual allowance a minute.
+            allowance: Allowance { requests: ALLOWANCE, ..Allowance::default() },
+            ..Options::default()
         })
         .await?;
         let summary = sandbox.summary();
@@ -68,6 +73,9 @@ impl Stage {
         let mut config = config::load(&path).map_err(|problems| anyhow::anyhow!("{problems}"))?;
         for listen in [&mut config.ingress.listen, &mut config.admin.listen] {
             listen.set_port(0);
+        }
+        for connection in config.connections.values_mut() {
+            connection.terms.rate_limit = Some(config::RateLimit { requests: ALLOWANCE, per_ms: 10_000, daily: None });
         }
         let app = App::build(config, Clock::system(), None).await?;
         let hook = format!("http://{}/hooks/highlevel", app.ingress_address()?);

@@ -30,7 +30,9 @@ pub const QUESTIONS: [Question; 7] = [
     Question {
         key: "location_token",
         prompt: "HighLevel private integration token",
-        found_at: "HighLevel, in the sub-account: Settings > Private Integrations > Create new integration. Scope: contacts.readonly",
+        found_at: "HighLevel, in the sub-account: Settings > Private Integrations > Create new integration. Scopes: \
+                   contacts.readonly, locations.readonly, locations/customFields.readonly, locations/tasks.readonly, \
+                   opportunities.readonly; contacts.write as well if convey may write",
         example: "pit-00000000-0000-0000-0000-000000000000",
         secret: true,
         optional: false,

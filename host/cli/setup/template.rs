@@ -79,6 +79,27 @@ component = "builtin:rules"
 
 "#;
 
+const APP: &str = r#"# An app of the HighLevel marketplace instead of a token a location: connections with auth = "oauth" are reached by it.
+# `convey auth login` asks for consent, `convey auth plan` prints the scopes the app needs.
+# [source.highlevel.oauth]
+# client_id = "6600000000000000000000aa-lt000000"
+# client_secret = { env = "HIGHLEVEL_CLIENT_SECRET" }
+# redirect_uri = "https://hooks.example.com/oauth/highlevel"
+
+"#;
+
+const TERMS: &str = r#"# access = "write"              # `convey crm` and mappers may write to the location; without it nothing is ever written
+# poll = "5m"                   # ask for contacts that changed, for webhooks that never came
+# sync = "30 3 * * *"           # look through everything, by a crontab in UTC, for what no webhook told
+# backfill = "7d"               # tell what happened before the connection began, once `convey backfill` was asked for it
+
+# What the location allows, where it is not what HighLevel says (100 requests in 10 s, 200000 a day).
+# [connection.main.rate_limit]
+# requests = 50
+# per_ms = 10000
+# daily = 100000
+"#;
+
 fn source(answers: &Answers) -> String {
     let mut text = String::from(
         "# The CRM. A component of your own stands here by its path, as in \"my.wasm\".\n[source.highlevel]\n",
@@ -94,7 +115,7 @@ fn source(answers: &Answers) -> String {
             text.push_str("# legacy_signatures = true      # also accept the signature header HighLevel is retiring\n");
         }
     }
-    text + "\n"
+    text + "\n" + APP
 }
 
 fn sink(answers: &Answers) -> String {
@@ -138,7 +159,9 @@ fn connection(answers: &Answers) -> String {
     line(&mut text, "location", &answers.location);
     found_at(&mut text, "location_token");
     secret(&mut text, "token", &answers.location_token);
+    text.push_str("# auth = \"oauth\"                # instead of the token: the source's app\n");
     text.push_str("mapper = \"default\"\ndestinations = [\"main\"]\n");
+    text.push_str(TERMS);
     let known = [("country", &answers.country, "US"), ("currency", &answers.currency, "USD")];
     text.push_str(
         "\n# Handed to the source: what the location's own settings do not say.\n[connection.main.settings]\n",
@@ -180,6 +203,7 @@ fn secret(text: &mut String, key: &str, place: &SecretRef) {
     let (kind, value) = match place {
         SecretRef::Env(name) => ("env", quoted(name)),
         SecretRef::File(path) => ("file", quoted(&path.to_string_lossy())),
+        SecretRef::Keyring(name) => ("keyring", quoted(name)),
     };
     write(text, format_args!("{key} = {{ {kind} = {value} }}\n"));
 }
@@ -201,7 +225,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{Answers, SandboxAnswers, template};
-    use crate::config::parse;
+    use crate::config::{Access, Auth, parse};
     use crate::vault::SecretRef;
 
     fn answers() -> Answers {
@@ -221,9 +245,13 @@ mod tests {
     fn the_file_reads_back_as_it_was_answered() {
         let config = parse(&template(&answers()), "convey.toml", Path::new("")).expect("the template is a good file");
         let connection = &config.connections["main"];
-        assert_eq!((connection.location.as_str(), connection.mapper.as_str()), ("ve9EPM428h8vShlRW1KT", "default"));
-        assert_eq!(connection.token, SecretRef::Env("GHL_TOKEN".into()));
-        assert_eq!(connection.settings, "country = \"AT\"\n");
+        assert_eq!(
+            (connection.location.as_str(), connection.terms.mapper.as_str()),
+            ("ve9EPM428h8vShlRW1KT", "default")
+        );
+        assert_eq!(connection.auth, Auth::Token(SecretRef::Env("GHL_TOKEN".into())));
+        assert_eq!(connection.terms.access, Access::Read);
+        assert_eq!(connection.terms.settings, "country = \"AT\"\n");
         assert_eq!(config.destinations["main"].id, "1234567890");
         assert_eq!(config.sources["highlevel"].base_url, None);
     }
@@ -246,6 +274,8 @@ mod tests {
     #[test]
     fn every_line_that_is_commented_out_works_when_it_is_not() {
         let text = template(&answers());
+        // A token and the app both say how a location is reached: the app's line is tried in the token's place.
+        let text = text.replace("token = { env = \"GHL_TOKEN\" }\n", "");
         let live: String = text
             .lines()
             .map(|line| match line.strip_prefix("# ") {
@@ -259,8 +289,13 @@ mod tests {
             .filter(|line| !line.contains("vault.key") && !line.contains("mapping.toml"))
             .fold(String::new(), |all, line| all + line + "\n");
         let config = parse(&live, "convey.toml", Path::new("")).expect("every proposed line is a good line");
-        assert_eq!(config.limits, parse(&text, "convey.toml", Path::new("")).expect("good").limits);
-        assert!(config.sources["highlevel"].legacy_signatures);
+        assert_eq!(config.limits, parse(&template(&answers()), "convey.toml", Path::new("")).expect("good").limits);
+        assert!(config.sources["highlevel"].legacy_signatures && config.sources["highlevel"].oauth.is_some());
+        let connection = &config.connections["main"];
+        assert_eq!((&connection.auth, connection.terms.access), (&Auth::Oauth, Access::Write));
+        assert!(connection.terms.poll.is_some() && connection.terms.sync.is_some());
+        assert_eq!(connection.terms.rate_limit.map(|limit| limit.requests), Some(50));
+        assert_eq!(connection.terms.backfill_ms, 604_800_000);
     }
 
     proptest! {

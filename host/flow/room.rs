@@ -1,0 +1,97 @@
+//! Room in a location's allowance, and the lanes that wait for it: no call waits inside, the host claims no more than may leave now.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::Flow;
+use super::lanes::Step;
+use super::plan::Connection;
+use crate::clock::Millis;
+use crate::egress::Reservation;
+use crate::store::{StoreError, Use};
+
+/// Lanes that are left alone until a time.
+#[derive(Default)]
+pub(super) struct Naps(Mutex<HashMap<(Step, String), Millis>>);
+
+impl Naps {
+    /// Leaves a lane alone until `until`.
+    pub(super) fn nap(&self, step: Step, name: &str, until: Millis) {
+        let mut naps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        naps.insert((step, name.to_owned()), until);
+    }
+
+    /// Whether a lane is left alone now.
+    pub(super) fn sleeps(&self, step: Step, name: &str, now: Millis) -> bool {
+        let mut naps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (step, name.to_owned());
+        match naps.get(&key) {
+            Some(until) if *until > now => true,
+            Some(_) => {
+                naps.remove(&key);
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// When the next lane of a step may go on.
+    pub(super) fn next(&self, step: Step) -> Option<Millis> {
+        let naps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        naps.iter().filter(|((of, _), _)| *of == step).map(|(_, until)| *until).min()
+    }
+}
+
+/// When each location's use was last written down.
+#[derive(Default)]
+pub(super) struct Marks(Mutex<HashMap<(String, String), Millis>>);
+
+impl Flow {
+    /// Room for `n` requests to the connection's location, or `None`: then the lane naps until there may be some. That the allowance is in use is durable
+    /// before anything leaves, so that after a crash it is known to be spent.
+    pub(super) async fn reserve(
+        &self,
+        step: Step,
+        connection: &Connection,
+        n: u32,
+    ) -> Result<Option<Reservation>, StoreError> {
+        let Some(reserved) = connection.limiter.reserve(n) else {
+            self.naps.nap(step, &connection.name, connection.limiter.free_at(n));
+            return Ok(None);
+        };
+        self.mark_use(connection).await?;
+        Ok(Some(reserved))
+    }
+
+    /// Writes down how much of each allowance was spent, once nothing is under way any more: the next start need not take it for all.
+    pub(super) async fn rest(&self) -> Result<(), StoreError> {
+        let plan = self.plan();
+        for connection in plan.connections.values() {
+            let (source, location) = (connection.origin.clone(), connection.location.clone());
+            let marked = {
+                let mut marks = self.marks.0.lock().unwrap_or_else(PoisonError::into_inner);
+                marks.remove(&(source.clone(), location.clone())).is_some()
+            };
+            if marked {
+                let (at, spent) = (self.clock.now_ms(), Some(connection.limiter.taken()));
+                self.store.settle_use(Use { source, location, at, spent }).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down that a location's allowance is in use, once in a window.
+    pub(super) async fn mark_use(&self, connection: &Connection) -> Result<(), StoreError> {
+        let now = self.clock.now_ms();
+        let key = (connection.origin.clone(), connection.location.clone());
+        {
+            let marks = self.marks.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if marks.get(&key).is_some_and(|at| now < at + connection.limiter.snapshot().per_ms) {
+                return Ok(());
+            }
+        }
+        self.store.mark_use(&connection.origin, &connection.location, now).await?;
+        self.marks.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, now);
+        Ok(())
+    }
+}
