@@ -108,6 +108,7 @@ async fn once(app: App, config: &Config, fixture: &Path, context: &Context) -> R
         let shipped = flow.ship_once(destination).await.map_err(anyhow::Error::from)?;
         hops.add("ship", format!("{shipped} event(s) to {destination}"));
     }
+    flow.rest().await.map_err(anyhow::Error::from)?;
     let accounts = flow.store.account(Some(&[webhook_id])).await.map_err(anyhow::Error::from)?;
     let value = json!({"hops": hops.values(), "deliveries": accounts});
     context

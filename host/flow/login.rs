@@ -221,7 +221,11 @@ impl Flow {
         if let Some(holder) = self.plan().connections.get(connection).and_then(|known| known.holder()) {
             holder.forget();
         }
-        // What the missing grant had paused goes on; what a person paused, or an install, stays.
+        Ok(self.go_on(connection).await?)
+    }
+
+    /// What a missing grant had paused goes on; what a person paused, or an install, stays.
+    async fn go_on(&self, connection: &str) -> Result<(), StoreError> {
         let pauses = self.store.pauses().await?;
         let scope = PauseScope::Connection(connection.to_owned());
         let ours =
@@ -232,7 +236,7 @@ impl Flow {
         Ok(())
     }
 
-    /// Refreshes a connection's token now, whatever is left of its life; when the new one ends.
+    /// Refreshes a connection's token now, whatever is left of its life, and lets the connection go on; when the new token ends.
     ///
     /// # Errors
     /// As [`LoginError`] has it.
@@ -243,8 +247,13 @@ impl Flow {
         let holder = known.holder().ok_or_else(|| {
             LoginError::NoApp(format!("connection `{connection}` brings its own token, which its maker renews"))
         })?;
+        // A person asks: whatever the last answer was, the vendor is asked again now.
+        self.store.set_grant_state(holder.name(), GrantState::Live, None, self.clock.now_ms()).await?;
+        holder.forget();
         let present = holder.bearer().await?;
-        Ok(holder.renew(&present).await?.expires_at())
+        let renewed = holder.renew(&present).await?;
+        self.go_on(connection).await?;
+        Ok(renewed.expires_at())
     }
 
     /// Forgets a connection's token and pauses it, at once. The vendor knows no revocation: the token dies with its age, or when the app is removed there.

@@ -134,7 +134,10 @@ impl Flow {
                 self.wake.read.notify_one();
             }
             Err(reason) => {
-                tracing::warn!(connection = %name, ?sweep, %reason, "cannot poll now");
+                // A grant that is gone was told of already.
+                if ticket.trouble().is_none() {
+                    tracing::warn!(connection = %name, ?sweep, %reason, "cannot poll now");
+                }
                 self.store.poll_failed(name, kept(sweep), reason, now).await?;
                 self.asked.lock().await.remove(&key);
             }

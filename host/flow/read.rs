@@ -11,7 +11,7 @@ use crate::contract::{Change, Delivery, Origin, kind};
 use crate::egress::Reservation;
 use crate::engine::{Fault, Identity, Reading, Silence, SourceError, Telling, Work};
 use crate::store::{
-    Gap, NewChange, ReadDelivery, ReadGroup, ReadSettlement, Remembered, StoreError, StoredDelivery, Told,
+    Gap, GrantState, NewChange, ReadDelivery, ReadGroup, ReadSettlement, Remembered, StoreError, StoredDelivery, Told,
 };
 
 /// The most deliveries one call carries over the border.
@@ -161,6 +161,8 @@ impl Flow {
             tracing::warn!(connection = %connection.name, "{refusal}");
         }
         self.note_trouble(connection, &ticket).await?;
+        // Without a grant nothing was tried: the connection rests, and what waits is read at once when somebody has connected it anew.
+        let rests = ticket.trouble().is_some_and(|trouble| trouble.state != GrantState::Suspended);
         // What was reserved and not used goes back before anything else is asked.
         drop(ticket);
         match read {
@@ -176,6 +178,7 @@ impl Flow {
                             Some(contact) => found.push(Group { contact: Some(contact), ..group }),
                             None => settled.push(group.read(reading, connection, now)),
                         },
+                        Err(SourceError::Unauthorized(_) | SourceError::Unavailable(_)) if rests => {}
                         Err(error) => settled.push(group.unread(&error, now)),
                     }
                 }

@@ -64,7 +64,10 @@ impl Flow {
     }
 
     /// Writes down how much of each allowance was spent, once nothing is under way any more: the next start need not take it for all.
-    pub(super) async fn rest(&self) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub async fn rest(&self) -> Result<(), StoreError> {
         let plan = self.plan();
         for connection in plan.connections.values() {
             let (source, location) = (connection.origin.clone(), connection.location.clone());

@@ -18,7 +18,7 @@ const CRM: &str = "canary/crm+7f3a==%\"q\\x9b1d";
 const ADS: &str = "canary/ads+5c2e==%\"z\\y8a4f";
 
 /// A secret in every form that it takes on a wire.
-fn forms(secret: &str) -> Vec<String> {
+pub fn forms(secret: &str) -> Vec<String> {
     let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
     let percent = |upper: bool| -> String {
         let byte = |byte: u8| match byte {
@@ -40,7 +40,7 @@ fn forms(secret: &str) -> Vec<String> {
 }
 
 /// Every file below a folder, with its bytes.
-fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+pub fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -72,7 +72,8 @@ async fn everything(convey: &Convey) -> Vec<(String, Vec<u8>)> {
     all
 }
 
-fn assert_nowhere(all: &[(String, Vec<u8>)], texts: &[String]) {
+/// None of these texts stands anywhere.
+pub fn assert_nowhere(all: &[(String, Vec<u8>)], texts: &[String]) {
     for (place, bytes) in all {
         for text in texts {
             assert!(memmem::find(bytes, text.as_bytes()).is_none(), "{text:?} stands in {place}");

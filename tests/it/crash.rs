@@ -112,7 +112,7 @@ async fn twenty_kills_during_five_thousand_deliveries_lose_nothing() {
     let mut convey = Convey::new(&summary);
     convey.start().await;
     // About every sixth change is told by twins.
-    let changes = DELIVERIES * 5 / 6;
+    let changes = DELIVERIES * 6 / 7;
     let play =
         Play { changes, rate: 220.0, seed: 5, target: convey.hook(), retry_ms: 100, tries: 1_000, ..Play::default() };
     let mut moments = fastrand::Rng::with_seed(20);

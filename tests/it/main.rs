@@ -3,21 +3,34 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
 
 mod canary;
+mod catalogue;
 mod cli;
 mod crash;
+mod crm;
+mod crm_write;
 mod demo;
 mod docs;
+mod doctor;
 mod floors;
 mod full;
+mod gaps;
+mod grants;
 mod guests;
 mod happy;
+mod installs;
+mod limits;
+mod load;
 mod misbehaving;
+mod official;
 mod once;
 mod pause;
+mod polls;
 mod program;
 mod rig;
 mod signatures;
 mod swap;
+mod tap;
 mod translate;
+mod vendor;
 mod wire;
 mod words;

@@ -9,6 +9,7 @@ use convey::sandbox::{Kind, Options, Play, Sandbox};
 use serde_json::json;
 
 use crate::program::Folder;
+use crate::rig::options;
 
 type Caught = Arc<Mutex<Vec<Bytes>>>;
 
@@ -42,8 +43,7 @@ fn set_up(sandbox: &Sandbox) -> Folder {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn one_delivery_goes_the_whole_way_once() {
-    let sandbox =
-        Sandbox::start(Options { locations: 1, datasets: 1, contacts: 5, seed: 7, listen: None }).await.unwrap();
+    let sandbox = Sandbox::start(Options { contacts: 5, ..options() }).await.unwrap();
     let bodies = webhooks(&sandbox, 2).await;
     assert_eq!(bodies.len(), 2);
     tokio::task::block_in_place(|| {

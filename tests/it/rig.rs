@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use convey::admin::{Token, read_address};
 use convey::contract::Change;
-use convey::sandbox::{Options, Sandbox, Summary};
+use convey::sandbox::{Allowance, Options, Sandbox, Summary};
 use convey::store::{Account, AmbiguousAttempt, Generation, Store};
 use convey::vault::Vault;
 use rustix::process::{Pid, Signal, kill_process};
@@ -22,26 +22,39 @@ use tokio::time::{Instant, interval, timeout};
 
 use crate::wire;
 
+/// The line of a connection that may ask the CRM as often as the sandbox of [`options`] lets it.
+pub const ROOM: &str = "rate_limit = { requests = 1000000, per_ms = 1000 }";
+
 /// How long anything may take that has no limit of its own: generous, because the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Looks until there is something to see.
-pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+pub async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    eventually_within(PATIENCE, what, look).await
+}
+
+/// The same for what pauses by design, for so long.
+pub async fn eventually_within<T>(patience: Duration, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + patience;
     let mut ticks = interval(Duration::from_millis(20));
     loop {
         ticks.tick().await;
         if let Some(seen) = look().await {
             return seen;
         }
-        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        assert!(Instant::now() < deadline, "not within {patience:?}: {what}");
     }
 }
 
-/// A sandbox on free ports.
+/// A sandbox on free ports whose CRM may be asked as often as anybody likes.
 pub async fn sandbox(locations: usize, datasets: usize) -> Sandbox {
-    let options = Options { locations, datasets, contacts: 20, seed: 7, listen: None };
-    Sandbox::start(options).await.unwrap()
+    Sandbox::start(Options { locations, datasets, ..options() }).await.unwrap()
+}
+
+/// What [`sandbox`] is made of: the vendor's allowance only where a test asks for it.
+pub fn options() -> Options {
+    let allowance = Allowance { requests: 1_000_000, per_ms: 1_000, daily: u32::MAX };
+    Options { contacts: 20, seed: 7, allowance, ..Options::default() }
 }
 
 /// The ids the ad platform accepted for a dataset, in order, repeats included.
@@ -349,6 +362,7 @@ location = "{location}"
 token = {{ file = "crm.token" }}
 mapper = "default"
 destinations = ["ads"]
+{ROOM}
 [connection.acme.settings]
 country = "US"
 currency = "USD"
@@ -360,7 +374,7 @@ currency = "USD"
 pub fn second_connection(location: &str) -> String {
     format!(
         "[connection.second]\nsource = \"highlevel\"\nlocation = \"{location}\"\ntoken = {{ file = \"crm.token\" }}\n\
-         mapper = \"default\"\ndestinations = [\"ads\"]\n"
+         mapper = \"default\"\ndestinations = [\"ads\"]\n{ROOM}\n"
     )
 }
 

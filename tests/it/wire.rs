@@ -44,7 +44,8 @@ pub async fn deliver(url: &str, headers: &[(&str, &str)], body: Bytes) -> Option
     send(Method::POST, url, headers, body).await
 }
 
-async fn send(method: Method, url: &str, headers: &[(&str, &str)], body: Bytes) -> Option<Answer> {
+/// Any request; none without an answer.
+pub async fn send(method: Method, url: &str, headers: &[(&str, &str)], body: Bytes) -> Option<Answer> {
     let mut request = Request::builder().method(method).uri(url);
     for (name, value) in headers {
         request = request.header(*name, *value);

@@ -9,7 +9,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use convey::config;
 use convey::contract::Operation;
-use convey::egress::{Allow, Grant, Ticket};
+use convey::egress::{Allow, Credential, Grant, Ticket};
 use convey::engine::{Engine, Fault, FaultKind, GuestLimits, Outcome, Sink, SinkDestination};
 use convey::vault::SecretRef;
 use http::HeaderMap;
@@ -63,7 +63,7 @@ impl Stage {
     fn ticket(&self, allow: &[&str]) -> Arc<Ticket> {
         let allow = allow.iter().map(|line| Allow::parse(line).unwrap()).collect();
         let grant = Grant::new(&self.base, &self.operations, Some(self.address.parse().unwrap()), allow).unwrap();
-        let credential = SecretRef::File(self.folder.path().join("token"));
+        let credential = Credential::Secret(SecretRef::File(self.folder.path().join("token")));
         Arc::new(Ticket::new("sink.strange".to_owned(), Arc::new(grant), Some(credential), HeaderMap::new()))
     }
 
