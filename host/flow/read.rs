@@ -14,8 +14,8 @@ use crate::store::{
     Gap, GrantState, NewChange, ReadDelivery, ReadGroup, ReadSettlement, Remembered, StoreError, StoredDelivery, Told,
 };
 
-/// The most deliveries one call carries over the border.
-const BATCH: usize = 256;
+/// The most deliveries one call carries over the border: sixty-four lanes of as many contacts each are what memory is bounded by.
+const BATCH: usize = 64;
 
 /// A lane whose only rows are a sweep's, and which has room for none, is looked at again after this; a webhook waits no longer than that either.
 const SWEEP_NAP_MS: Millis = 100;
