@@ -8,13 +8,15 @@ use http::header::HeaderName;
 
 use super::AppError;
 use super::components::ReadySource;
-use crate::clock::Clock;
+use crate::clock::{Clock, Millis};
 use crate::config::{self, Auth, OauthApp, Terms};
 use crate::egress::oauth::{Client, Described, GrantWord, Holder, Scheme};
 use crate::egress::{Credential, Egress, Limiter, Limiters, RateHeaders, RateLimit};
 use crate::engine::{GrantState, Oauth, SourceProfile};
 use crate::flow::{company_holder, holder_name};
 use crate::store::{Store, StoreError, Use};
+
+const DAY_MS: Millis = 24 * 60 * 60 * 1_000;
 
 /// What allows nobody to be asked too often, and nobody to hold a grant twice.
 pub(super) struct Reach {
@@ -43,9 +45,17 @@ impl Reach {
         let limiter = self.limiters.of(source, location, &limit);
         let mut known = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         match known.remove(&(source.to_owned(), location.to_owned())) {
-            Some(Use { at, spent: Some(spent), .. }) => limiter.assume(spent, at + u64::from(per_ms) + 1),
-            // Marked at the first request of a window: others may have left until its end, and count for one more.
-            Some(Use { at, spent: None, .. }) => limiter.assume_full(at + 2 * u64::from(per_ms)),
+            Some(Use { at, spent, today, .. }) => {
+                match spent {
+                    Some(spent) => limiter.assume(spent, at + u64::from(per_ms) + 1),
+                    // Marked at the first request of a window: others may have left until its end, and count for one more.
+                    None => limiter.assume_full(at + 2 * u64::from(per_ms)),
+                }
+                if at / DAY_MS == self.clock.now_ms() / DAY_MS {
+                    let unknown = if spent.is_none() { limiter.snapshot().requests } else { 0 };
+                    limiter.assume_today(today.saturating_add(unknown));
+                }
+            }
             None => {}
         }
         limiter

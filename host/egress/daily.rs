@@ -53,6 +53,18 @@ impl Daily {
         self.used = self.used.saturating_sub(n);
     }
 
+    /// Requests that were taken today and not given back.
+    pub(super) fn used(&mut self, now: Millis) -> u32 {
+        self.left(now);
+        self.used
+    }
+
+    /// So many were taken today before this began to count.
+    pub(super) fn assume(&mut self, used: u32, now: Millis) {
+        self.left(now);
+        self.take(used);
+    }
+
     /// When there is room for `n` again.
     pub(super) fn free_at(&mut self, n: u32, now: Millis) -> Millis {
         if self.room(now) >= n { now } else { self.ends_at }

@@ -146,6 +146,18 @@ impl Limiter {
         self.state().log.assume(taken, until);
     }
 
+    /// So many requests left today before this program began.
+    pub fn assume_today(&self, used: u32) {
+        let now = self.clock.now_ms();
+        self.state().daily.assume(used, now);
+    }
+
+    /// Requests of today, UTC.
+    pub fn used_today(&self) -> u32 {
+        let now = self.clock.now_ms();
+        self.state().daily.used(now)
+    }
+
     /// Slots that are set aside, under way or not free again yet.
     pub fn taken(&self) -> u32 {
         let now = self.clock.now_ms();

@@ -199,10 +199,20 @@ impl Flow {
 
     /// A ticket once there is room for `n` requests.
     async fn ticket(&self, connection: &Connection, n: u32) -> Result<Arc<crate::egress::Ticket>, CrmError> {
-        let waited = tokio::time::timeout(PATIENCE, connection.limiter.wait(n)).await;
-        let Ok(reserved) = waited else {
-            let until = connection.limiter.free_at(n).saturating_sub(self.clock.now_ms());
-            return Err(CrmError::Spent { wait_s: until.div_ceil(1_000) });
+        // More than the whole allowance never comes free at once.
+        let n = n.min(connection.limiter.snapshot().requests);
+        let spent = || {
+            let wait_ms = connection.limiter.free_at(n).saturating_sub(self.clock.now_ms());
+            (wait_ms, CrmError::Spent { wait_s: wait_ms.div_ceil(1_000) })
+        };
+        // Who would wait in vain is told so at once.
+        if let (wait_ms, error) = spent()
+            && u128::from(wait_ms) > PATIENCE.as_millis()
+        {
+            return Err(error);
+        }
+        let Ok(reserved) = tokio::time::timeout(PATIENCE, connection.limiter.wait(n)).await else {
+            return Err(spent().1);
         };
         self.mark_use(connection).await?;
         Ok(connection.ticket(Some(reserved)))

@@ -118,6 +118,7 @@ impl Flow {
     /// Puts another plan in force: what is under way ends by the old one.
     pub fn replan(&self, plan: Plan) {
         self.plan.store(Arc::new(plan));
+        self.naps.end();
         for step in [&self.wake.meet, &self.wake.poll, &self.wake.read, &self.wake.ship] {
             step.notify_one();
         }

@@ -49,7 +49,7 @@ impl Flow {
         let spare = connection.limiter.snapshot().requests / 5;
         let swept = BATCH.min((room.saturating_sub(spare) / each) as usize);
         if batch == 0 {
-            self.naps.nap(Step::Read, name, connection.limiter.free_at(each + once));
+            self.nap_for_room(Step::Read, &connection, each + once);
             return Ok(0);
         }
         let claimed = self.store.claim_deliveries(name, self.clock.now_ms(), batch, swept).await?;
@@ -231,11 +231,12 @@ impl Flow {
     }
 }
 
-/// The most requests it takes to read one contact, and those that come once a call.
+/// The most requests it takes to read one contact, and those that come once a call; together never more than the allowance, or nothing would ever be read.
 fn cost(connection: &Connection, uncatalogued: bool) -> (u32, u32) {
-    let needs = &connection.needs;
+    let (needs, requests) = (&connection.needs, connection.limiter.snapshot().requests);
     let each = if connection.sync.is_some() { needs.per_contact.max(needs.per_swept) } else { needs.per_contact };
-    (each.max(1), if uncatalogued { needs.per_catalogue } else { 0 })
+    let each = each.clamp(1, requests.max(1));
+    (each, if uncatalogued { needs.per_catalogue.min(requests.saturating_sub(each)) } else { 0 })
 }
 
 /// The contact that a delivery without one turned out to be of. Only what named none is asked for: a source cannot move a fact from one person to another.

@@ -35,6 +35,11 @@ impl Naps {
         }
     }
 
+    /// Wakes every lane: what it waited for may have changed.
+    pub(super) fn end(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// When the next lane of a step may go on.
     pub(super) fn next(&self, step: Step) -> Option<Millis> {
         let naps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,11 +61,19 @@ impl Flow {
         n: u32,
     ) -> Result<Option<Reservation>, StoreError> {
         let Some(reserved) = connection.limiter.reserve(n) else {
-            self.naps.nap(step, &connection.name, connection.limiter.free_at(n));
+            self.nap_for_room(step, connection, n);
             return Ok(None);
         };
         self.mark_use(connection).await?;
         Ok(Some(reserved))
+    }
+
+    /// Leaves a lane alone until there may be room for `n` requests.
+    pub(super) fn nap_for_room(&self, step: Step, connection: &Connection, n: u32) {
+        if connection.limiter.snapshot().daily_left == Some(0) {
+            tracing::warn!(connection = %connection.name, ?step, "the day's allowance of the location is spent: what waits goes on when the next day begins");
+        }
+        self.naps.nap(step, &connection.name, connection.limiter.free_at(n));
     }
 
     /// Writes down how much of each allowance was spent, once nothing is under way any more: the next start need not take it for all.
@@ -77,7 +90,8 @@ impl Flow {
             };
             if marked {
                 let (at, spent) = (self.clock.now_ms(), Some(connection.limiter.taken()));
-                self.store.settle_use(Use { source, location, at, spent }).await?;
+                let today = connection.limiter.used_today();
+                self.store.mark_use(Use { source, location, at, spent, today }).await?;
             }
         }
         Ok(())
@@ -93,7 +107,9 @@ impl Flow {
                 return Ok(());
             }
         }
-        self.store.mark_use(&connection.origin, &connection.location, now).await?;
+        let (source, location) = key.clone();
+        let today = connection.limiter.used_today();
+        self.store.mark_use(Use { source, location, at: now, spent: None, today }).await?;
         self.marks.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, now);
         Ok(())
     }

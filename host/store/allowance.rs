@@ -17,37 +17,27 @@ pub struct Use {
     pub at: Millis,
     /// How many requests were spent by then; `None` if the program ended without saying, so that it may be all of them, and some later.
     pub spent: Option<u32>,
+    /// How many requests were counted by then on the day of `at` (UTC).
+    pub today: u32,
 }
 
 impl Store {
-    /// Notes that the allowance of a source's location is in use from `at` on, nobody knows how much of it. An earlier time changes nothing.
+    /// Notes what is known of a location's allowance: before it is used, that it is in use from now on, nobody knows how much of it; when nothing is
+    /// under way any more, how much was spent. What is older than what is known changes nothing.
     ///
     /// # Errors
     /// As the disk has it.
-    pub async fn mark_use(&self, source: &str, location: &str, at: Millis) -> Result<(), StoreError> {
-        let (source, location) = (source.to_owned(), location.to_owned());
+    pub async fn mark_use(&self, marked: Use) -> Result<(), StoreError> {
         self.write("mark_use", 0, move |rows| {
+            let Use { source, location, at, spent, today } = marked;
             rows.db
                 .prepare_cached(
-                    "INSERT INTO allowance (source, location, used_at, spent) VALUES (?1, ?2, ?3, NULL)
-                     ON CONFLICT (source, location) DO UPDATE SET used_at = max(used_at, excluded.used_at), spent = NULL",
+                    "INSERT INTO allowance (source, location, used_at, spent, today) VALUES (?1, ?2, ?3, ?4, ?5)
+                     ON CONFLICT (source, location) DO UPDATE
+                     SET used_at = excluded.used_at, spent = excluded.spent, today = excluded.today
+                     WHERE excluded.used_at >= used_at",
                 )?
-                .execute(params![source, location, int(at)])?;
-            Ok(())
-        })
-        .await
-    }
-
-    /// Notes how much of a location's allowance was spent when nothing was under way any more.
-    ///
-    /// # Errors
-    /// As the disk has it.
-    pub async fn settle_use(&self, settled: Use) -> Result<(), StoreError> {
-        self.write("settle_use", 0, move |rows| {
-            let Use { source, location, at, spent } = settled;
-            rows.db
-                .prepare_cached("UPDATE allowance SET used_at = ?3, spent = ?4 WHERE source = ?1 AND location = ?2")?
-                .execute(params![source, location, int(at), spent])?;
+                .execute(params![source, location, int(at), spent, today])?;
             Ok(())
         })
         .await
@@ -59,11 +49,12 @@ impl Store {
     /// As the database has it.
     pub async fn uses(&self) -> Result<Vec<Use>, StoreError> {
         self.read(|rows| {
-            let mut query = rows
-                .db
-                .prepare_cached("SELECT source, location, used_at, spent FROM allowance ORDER BY source, location")?;
+            let mut query = rows.db.prepare_cached(
+                "SELECT source, location, used_at, spent, today FROM allowance ORDER BY source, location",
+            )?;
             let found = query.query_map([], |row| {
-                Ok(Use { source: row.get(0)?, location: row.get(1)?, at: nat(row.get(2)?), spent: row.get(3)? })
+                let (source, location, at) = (row.get(0)?, row.get(1)?, nat(row.get(2)?));
+                Ok(Use { source, location, at, spent: row.get(3)?, today: row.get(4)? })
             })?;
             Ok(found.collect::<Result<_, _>>()?)
         })

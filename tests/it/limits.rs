@@ -159,5 +159,11 @@ async fn a_spent_day_stops_it_and_it_says_so() {
     assert_eq!(total().await, 30);
     let status = convey.status().await.unwrap();
     assert!(status["status"]["connections"]["acme"]["waiting"].as_u64().unwrap() > 0, "what is left waits: {status}");
+    // A new start is no new day.
     assert!(convey.stop().await.success());
+    convey.start().await;
+    let said = convey.command(&["crm", "contact", "get", &person]).await;
+    assert!(said.stderr.contains("allowance is spent"), "{said:?}");
+    assert!(convey.stop().await.success());
+    assert_eq!(total().await, 30);
 }

@@ -117,10 +117,12 @@ CREATE TABLE command (
 CREATE INDEX command_by_time ON command (connection, since);
 
 -- When a location's allowance was last known to be in use. `spent` is how much of it, once the program that used it has rested; null: perhaps all.
+-- `today` is how many requests were counted on that day (UTC).
 CREATE TABLE allowance (
     source   TEXT NOT NULL,
     location TEXT NOT NULL,
     used_at  INTEGER NOT NULL,
     spent    INTEGER,
+    today    INTEGER NOT NULL,
     PRIMARY KEY (source, location)
 ) WITHOUT ROWID;

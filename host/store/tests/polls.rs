@@ -146,15 +146,21 @@ async fn a_catalogue_has_an_age_and_can_be_forgotten() {
 #[tokio::test]
 async fn the_last_use_of_an_allowance_never_moves_back() {
     let bench = bench().await;
+    let used = |location: &str, at, spent| Use {
+        source: "crm".to_owned(),
+        location: location.to_owned(),
+        at,
+        spent,
+        today: at as u32 * 2,
+    };
     for (location, at) in [("loc", 50), ("loc", 40), ("far", 10), ("loc", 60), ("loc", 55)] {
-        bench.store.mark_use("crm", location, at).await.unwrap();
+        bench.store.mark_use(used(location, at, None)).await.unwrap();
     }
     let bench = bench.reopened().await;
-    let used = |location: &str, at, spent| Use { source: "crm".to_owned(), location: location.to_owned(), at, spent };
     assert_eq!(bench.store.uses().await.unwrap(), [used("far", 10, None), used("loc", 60, None)]);
 
-    bench.store.settle_use(used("loc", 70, Some(3))).await.unwrap();
+    bench.store.mark_use(used("loc", 70, Some(3))).await.unwrap();
     assert_eq!(bench.store.uses().await.unwrap(), [used("far", 10, None), used("loc", 70, Some(3))]);
-    bench.store.mark_use("crm", "loc", 80).await.unwrap();
+    bench.store.mark_use(used("loc", 80, None)).await.unwrap();
     assert_eq!(bench.store.uses().await.unwrap()[1], used("loc", 80, None), "in use again, nobody knows how much");
 }
