@@ -8,10 +8,17 @@ use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
 
 use super::Flow;
+use crate::clock::Millis;
 use crate::store::{StoreError, Waiting};
 
 /// What waits for a time is looked for this often; what arrives is signalled.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// A lane that could take nothing (another was quicker, a command is under way) is left alone for this long.
+const BREATH: Duration = Duration::from_millis(5);
+
+/// A lane that cannot go on, because the disk is full say, is left alone for this long.
+const FAILED: Duration = Duration::from_secs(1);
 
 /// A step of the flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,6 +75,10 @@ impl Flow {
                 () = tokio::time::sleep(self.until_next(step)) => {}
                 () = self.stop.cancelled() => {}
             }
+            // Those that ended meanwhile make one look, not one each.
+            while let Some(ended) = lanes.try_join_next() {
+                ended_one(step, &mut busy, ended);
+            }
         }
         while let Some(ended) = lanes.join_next().await {
             ended_one(step, &mut busy, ended);
@@ -114,25 +125,26 @@ impl Flow {
         }
     }
 
-    /// Works one lane off until nothing is left for it, or the flow is stopped.
+    /// Works off one batch of a lane. Only one: then who has waited longest is next, so that a lane that never runs dry holds nobody.
     async fn lane(self: Arc<Self>, step: Step, name: String) -> String {
-        while !self.stopping() {
-            let worked = match step {
-                Step::Meet => self.meet_once().await,
-                Step::Poll => self.poll_once(&name).await,
-                Step::Read => self.read_once(&name).await,
-                Step::Translate => self.translate_once(&name).await,
-                Step::Ship => self.ship_once(&name).await,
-            };
-            match worked {
-                Ok(0) => break,
-                Ok(_) => {}
-                Err(error) => {
-                    tracing::error!(?step, lane = %name, %error, "cannot go on now");
-                    break;
-                }
+        let worked = match step {
+            Step::Meet => self.meet_once().await,
+            Step::Poll => self.poll_once(&name).await,
+            Step::Read => self.read_once(&name).await,
+            Step::Translate => self.translate_once(&name).await,
+            Step::Ship => self.ship_once(&name).await,
+        };
+        let rest = match worked {
+            // Nothing tells whether there is something to meet: it is looked for.
+            Ok(0) if step == Step::Meet => LOOK,
+            Ok(0) => BREATH,
+            Ok(_) => return name,
+            Err(error) => {
+                tracing::error!(?step, lane = %name, %error, "cannot go on now");
+                FAILED
             }
-        }
+        };
+        self.naps.nap(step, &name, self.clock.now_ms() + rest.as_millis() as Millis);
         name
     }
 }

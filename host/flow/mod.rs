@@ -159,6 +159,7 @@ impl Flow {
     pub async fn resume(&self, scope: PauseScope) -> Result<(), StoreError> {
         self.store.resume(scope).await?;
         self.look_at_pauses().await?;
+        self.naps.end();
         for step in [&self.wake.poll, &self.wake.read, &self.wake.translate, &self.wake.ship] {
             step.notify_one();
         }

@@ -84,8 +84,7 @@ impl Flow {
             if self.is_paused(name) || self.due(&connection, sweep).await?.is_none_or(|at| at > now) {
                 continue;
             }
-            let waiting = self.store.connections_waiting(now).await?;
-            if waiting.iter().any(|lane| lane.name == name && lane.count >= AHEAD) {
+            if self.store.deliveries_waiting(name, AHEAD).await? >= AHEAD {
                 self.naps.nap(Step::Poll, name, now + 1_000);
                 return Ok(0);
             }

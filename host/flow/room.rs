@@ -15,10 +15,11 @@ use crate::store::{StoreError, Use};
 pub(super) struct Naps(Mutex<HashMap<(Step, String), Millis>>);
 
 impl Naps {
-    /// Leaves a lane alone until `until`.
+    /// Leaves a lane alone until `until`, or longer if it is already.
     pub(super) fn nap(&self, step: Step, name: &str, until: Millis) {
         let mut naps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        naps.insert((step, name.to_owned()), until);
+        let nap = naps.entry((step, name.to_owned())).or_default();
+        *nap = until.max(*nap);
     }
 
     /// Whether a lane is left alone now.

@@ -6,9 +6,6 @@ use super::rows::{Rows, int, nat};
 use super::{Store, StoreError};
 use crate::clock::Millis;
 
-/// A lane counts this far: enough to size a claim, and a deep backlog costs no more than a short one.
-const COUNTED: i64 = 1_000;
-
 /// A lane with rows to claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
@@ -16,8 +13,6 @@ pub struct Waiting {
     pub name: String,
     /// When its longest-due row became due.
     pub oldest: Millis,
-    /// How many rows are due, counted up to 1,000.
-    pub count: u64,
 }
 
 /// The lanes of a table: the column that names them, and what its `waiting` rows are indexed by.
@@ -40,25 +35,40 @@ impl Lanes {
                  SELECT (SELECT min({column}) {waiting} > lane.name) FROM lane WHERE lane.name IS NOT NULL
              )
              SELECT name,
-                    (SELECT min(due_at) {waiting} = lane.name AND due_at <= ?1) AS oldest,
-                    (SELECT count(*) FROM (SELECT 1 {waiting} = lane.name AND due_at <= ?1 LIMIT ?2))
+                    (SELECT min(due_at) {waiting} = lane.name AND due_at <= ?1) AS oldest
              FROM lane WHERE name IS NOT NULL AND oldest IS NOT NULL"
         )
     }
 }
 
 impl Rows<'_> {
-    /// The lanes with rows due at `now`.
+    /// The lanes with rows due at `now`, the longest due first.
     pub(super) fn waiting(&self, lanes: Lanes, now: Millis) -> Result<Vec<Waiting>, StoreError> {
         let mut query = self.db.prepare_cached(&lanes.sql())?;
-        let found = query.query_map(params![int(now), COUNTED], |row| {
-            Ok(Waiting { name: row.get(0)?, oldest: nat(row.get(1)?), count: nat(row.get(2)?) })
-        })?;
-        Ok(found.collect::<Result<_, _>>()?)
+        let found =
+            query.query_map(params![int(now)], |row| Ok(Waiting { name: row.get(0)?, oldest: nat(row.get(1)?) }))?;
+        let mut lanes = found.collect::<Result<Vec<_>, _>>()?;
+        lanes.sort_by_key(|lane| lane.oldest);
+        Ok(lanes)
     }
 }
 
 impl Store {
+    /// How many of a connection's deliveries wait to be read, counted up to `limit`.
+    ///
+    /// # Errors
+    /// As the database has it.
+    pub async fn deliveries_waiting(&self, connection: &str, limit: u64) -> Result<u64, StoreError> {
+        let connection = connection.to_owned();
+        self.read(move |rows| {
+            let count =
+                "SELECT count(*) FROM (SELECT 1 FROM inbox WHERE state = 'waiting' AND connection = ?1 LIMIT ?2)";
+            let mut query = rows.db.prepare_cached(count)?;
+            Ok(nat(query.query_row(params![connection, int(limit)], |row| row.get(0))?))
+        })
+        .await
+    }
+
     /// How many rows wait in all: deliveries to be read, changes to be translated, events to be shipped. Counted up to `limit` each.
     ///
     /// # Errors

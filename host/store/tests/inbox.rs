@@ -26,9 +26,15 @@ async fn lanes_are_told_apart_and_nothing_is_claimed_before_its_time() {
         bench.put(number).await;
     }
     bench.store.put(Incoming { connection: Some("cafe".into()), ..incoming(4) }).await.unwrap();
-    let lane = |name: &str, oldest, count| Waiting { name: name.into(), oldest, count };
-    assert_eq!(bench.store.connections_waiting(10).await.unwrap(), [lane("cafe", 4, 1), lane("shop", 1, 3)]);
-    assert_eq!(bench.store.connections_waiting(3).await.unwrap(), [lane("shop", 1, 3)]);
+    let lane = |name: &str, oldest| Waiting { name: name.into(), oldest };
+    assert_eq!(
+        bench.store.connections_waiting(10).await.unwrap(),
+        [lane("shop", 1), lane("cafe", 4)],
+        "longest due first"
+    );
+    assert_eq!(bench.store.connections_waiting(3).await.unwrap(), [lane("shop", 1)]);
+    assert_eq!(bench.store.deliveries_waiting("shop", 10).await.unwrap(), 4);
+    assert_eq!(bench.store.deliveries_waiting("shop", 2).await.unwrap(), 2, "counted so far and no further");
     let claimed = bench.store.claim_deliveries("shop", 10, 2, 2).await.unwrap();
     assert_eq!(claimed.iter().map(|delivery| delivery.received_at).collect::<Vec<_>>(), [1, 2]);
 }

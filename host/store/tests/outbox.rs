@@ -14,10 +14,7 @@ async fn an_event_id_is_told_to_a_destination_once() {
     bench.store.settle_translated(translation(rows[0], Translated::Events(vec![event("f", 100)]))).await.unwrap();
     bench.store.settle_translated(translation(rows[1], Translated::Events(vec![event("e", 9)]))).await.unwrap();
     let waiting = bench.store.destinations_waiting(30).await.unwrap();
-    assert_eq!(
-        waiting.iter().map(|lane| (lane.name.as_str(), lane.count)).collect::<Vec<_>>(),
-        [("ads", 1), ("lists", 1)]
-    );
+    assert_eq!(waiting.iter().map(|lane| lane.name.as_str()).collect::<Vec<_>>(), ["ads", "lists"]);
     assert_eq!(bench.store.status(30).await.unwrap().changes.skipped["repeated"], 1);
 }
 
