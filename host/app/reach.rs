@@ -44,19 +44,16 @@ impl Reach {
         let per_ms = limit.per_ms;
         let limiter = self.limiters.of(source, location, &limit);
         let mut known = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        match known.remove(&(source.to_owned(), location.to_owned())) {
-            Some(Use { at, spent, today, .. }) => {
-                match spent {
-                    Some(spent) => limiter.assume(spent, at + u64::from(per_ms) + 1),
-                    // Marked at the first request of a window: others may have left until its end, and count for one more.
-                    None => limiter.assume_full(at + 2 * u64::from(per_ms)),
-                }
-                if at / DAY_MS == self.clock.now_ms() / DAY_MS {
-                    let unknown = if spent.is_none() { limiter.snapshot().requests } else { 0 };
-                    limiter.assume_today(today.saturating_add(unknown));
-                }
+        if let Some(Use { at, spent, today, .. }) = known.remove(&(source.to_owned(), location.to_owned())) {
+            match spent {
+                Some(spent) => limiter.assume(spent, at + u64::from(per_ms) + 1),
+                // Marked at the first request of a window: others may have left until its end, and count for one more.
+                None => limiter.assume_full(at + 2 * u64::from(per_ms)),
             }
-            None => {}
+            if at / DAY_MS == self.clock.now_ms() / DAY_MS {
+                let unknown = if spent.is_none() { limiter.snapshot().requests } else { 0 };
+                limiter.assume_today(today.saturating_add(unknown));
+            }
         }
         limiter
     }

@@ -1,4 +1,4 @@
-//! Lanes: what waits is taken round-robin by name, a few at a time for each, so that a slow or deep lane holds nobody.
+//! Lanes: what waits is taken a batch at a time, the longest waiting name first and a few at once for each, so that a slow or deep lane holds nobody.
 
 use std::collections::HashMap;
 use std::sync::Arc;
