@@ -110,7 +110,7 @@ impl Flow {
     /// How long until something may be due that nobody signals.
     fn until_next(&self, step: Step) -> Duration {
         let now = self.clock.now_ms();
-        let nap = self.naps.next(step).map(|until| Duration::from_millis(until.saturating_sub(now).max(1)));
+        let nap = self.naps.next(step, now).map(|until| Duration::from_millis(until.saturating_sub(now).max(1)));
         nap.map_or(LOOK, |nap| nap.min(LOOK))
     }
 

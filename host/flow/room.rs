@@ -24,16 +24,8 @@ impl Naps {
 
     /// Whether a lane is left alone now.
     pub(super) fn sleeps(&self, step: Step, name: &str, now: Millis) -> bool {
-        let mut naps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (step, name.to_owned());
-        match naps.get(&key) {
-            Some(until) if *until > now => true,
-            Some(_) => {
-                naps.remove(&key);
-                false
-            }
-            None => false,
-        }
+        let naps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        naps.get(&(step, name.to_owned())).is_some_and(|until| *until > now)
     }
 
     /// Wakes every lane: what it waited for may have changed.
@@ -41,9 +33,10 @@ impl Naps {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// When the next lane of a step may go on.
-    pub(super) fn next(&self, step: Step) -> Option<Millis> {
-        let naps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// When the next lane of a step may go on. Naps that are over are forgotten: their lanes may have nothing more to do, and would be waited for in vain.
+    pub(super) fn next(&self, step: Step, now: Millis) -> Option<Millis> {
+        let mut naps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        naps.retain(|_, until| *until > now);
         naps.iter().filter(|((of, _), _)| *of == step).map(|(_, until)| *until).min()
     }
 }
@@ -113,5 +106,24 @@ impl Flow {
         self.store.mark_use(Use { source, location, at: now, spent: None, today }).await?;
         self.marks.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, now);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Naps, Step};
+
+    #[test]
+    fn a_nap_that_is_over_is_waited_for_no_more() {
+        let naps = Naps::default();
+        naps.nap(Step::Ship, "main", 10);
+        naps.nap(Step::Ship, "main", 5);
+        assert!(naps.sleeps(Step::Ship, "main", 9) && !naps.sleeps(Step::Ship, "main", 10));
+        assert!(!naps.sleeps(Step::Read, "main", 9), "another step's lane");
+        assert_eq!(naps.next(Step::Ship, 9), Some(10));
+        assert_eq!(naps.next(Step::Ship, 10), None, "nobody came to look, and it is over all the same");
+        naps.nap(Step::Read, "acme", 20);
+        naps.end();
+        assert_eq!(naps.next(Step::Read, 11), None);
     }
 }
