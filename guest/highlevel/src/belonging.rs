@@ -108,13 +108,7 @@ fn noted(memory: &mut Memory, said: &Said, note: &Note, at: u64) -> Result<Vec<F
 fn met(memory: &mut Memory, appointment: &Appointment, gone: bool, at: u64) -> Result<Vec<Fact>, Silence> {
     let object = memory.object("appointment", &appointment.id);
     let mark = appointment_mark(appointment);
-    let version = if gone {
-        let version = object.told.once("deleted");
-        object.told.end(&mark, at);
-        version
-    } else {
-        object.told.state(&mark, at)
-    };
+    let version = object.told.state_or_end(&mark, gone, at);
     if object.told.latest == mark {
         object.shape = appointment_shape(appointment);
     }
@@ -127,13 +121,7 @@ fn met(memory: &mut Memory, appointment: &Appointment, gone: bool, at: u64) -> R
 fn pursued(memory: &mut Memory, opportunity: &Opportunity, gone: bool, at: u64) -> Result<Vec<Fact>, Silence> {
     let object = memory.object("opportunity", &opportunity.id);
     let mark = opportunity_mark(opportunity);
-    let version = if gone {
-        let version = object.told.once("deleted");
-        object.told.end(&mark, at);
-        version
-    } else {
-        object.told.state(&mark, at)
-    };
+    let version = object.told.state_or_end(&mark, gone, at);
     let version = version.ok_or(Silence::Repeated)?;
     let (pipeline, stage) = stage_ids(opportunity);
     let seen = if stage.is_empty() { Vec::new() } else { object.enter(pipeline, stage, at) };

@@ -12,6 +12,7 @@ mod attempt;
 mod contact;
 mod draft;
 mod find;
+mod item;
 mod marker;
 mod notes;
 mod tags;
@@ -80,10 +81,10 @@ where
         CrmCommand::CreateTask(draft) => tasks::create(&errand, whose()?, draft, send).await,
         CrmCommand::UpdateTask((task, draft)) => tasks::update(&errand, whose()?, task, draft, send).await,
         CrmCommand::CompleteTask((task, completed)) => tasks::complete(&errand, whose()?, task, *completed, send).await,
-        CrmCommand::DeleteTask(task) => tasks::delete(&errand, whose()?, task, send).await,
+        CrmCommand::DeleteTask(task) => item::TASK.delete(&errand, whose()?, task, send).await,
         CrmCommand::CreateNote(text) => notes::create(&errand, whose()?, text, send).await,
         CrmCommand::UpdateNote((note, text)) => notes::update(&errand, whose()?, note, text, send).await,
-        CrmCommand::DeleteNote(note) => notes::delete(&errand, whose()?, note, send).await,
+        CrmCommand::DeleteNote(note) => item::NOTE.delete(&errand, whose()?, note, send).await,
     }?;
     // The memory handed in is that of the contact named; what was written to another is not its own.
     let elsewhere = done.of_contact().is_some_and(|id| contact.is_some_and(|contact| contact != id));

@@ -70,6 +70,16 @@ impl Told {
         Some(format!("{mark}.{}", self.count(mark)))
     }
 
+    /// A state, or the object's end in that state: the version of what is new of it.
+    pub fn state_or_end(&mut self, mark: &str, gone: bool, at: u64) -> Option<String> {
+        if !gone {
+            return self.state(mark, at);
+        }
+        let version = self.once("deleted");
+        self.end(mark, at);
+        version
+    }
+
     /// Takes a state as the latest without telling it.
     pub fn rest(&mut self, mark: &str, at: u64) {
         self.latest = mark.to_owned();

@@ -2,19 +2,17 @@
 
 use serde_json::{Map, Value, json};
 
-use super::attempt::attempt;
-use super::marker::{found, kept, marked, marker};
+use super::item::TASK;
+use super::marker::{kept, marked, marker};
 use super::written::Written;
 use super::{Done, Errand};
 use crate::bindings::convey::pipeline::types::TaskDraft;
 use crate::bindings::exports::convey::pipeline::contact_source::SourceError;
 use crate::call::Call;
 use crate::iso::iso;
-use crate::json::{flag, list, text};
+use crate::json::{flag, text};
 use crate::path;
-use crate::query::missing;
-use crate::reply::{Reply, held};
-use crate::scope::CONTACTS_READ;
+use crate::reply::Reply;
 use crate::time;
 
 /// Makes a task, unless the one of this key is there.
@@ -33,7 +31,7 @@ where
     let line = marker(errand.key);
     let completed = draft.completed.unwrap_or(false);
     // One that stands there already is ours too: its webhook may be still to come.
-    if let Some(id) = look_up(errand, contact, &line, send).await? {
+    if let Some(id) = TASK.look_up(errand, contact, &line, send).await? {
         return Ok(Done { written: created(&id, completed), ..Done::already(&id) });
     }
     let mut body = json!({
@@ -43,19 +41,7 @@ where
     if let Some(assignee) = &draft.assignee {
         body["assignedTo"] = json!(assignee);
     }
-    let call = Call::post(path::of_contact(contact, "tasks"), errand.version, body);
-    let id = match attempt(call, send).await {
-        Ok(answer) => match answer.get("task").and_then(|task| text(task, "id")) {
-            Some(id) => Some(id),
-            None => look_up(errand, contact, &line, send).await?,
-        },
-        Err(failed) if failed.open => match look_up(errand, contact, &line, send).await? {
-            Some(id) => Some(id),
-            None => return Err(failed.into()),
-        },
-        Err(failed) => return Err(missing(failed.into(), &format!("contact {contact}"))),
-    };
-    let id = id.ok_or_else(|| SourceError::Unavailable("a successful answer holds no task".into()))?;
+    let id = TASK.make(errand, contact, body, &line, send).await?;
     Ok(Done::now(&id, created(&id, completed)))
 }
 
@@ -65,16 +51,6 @@ fn created(id: &str, completed: bool) -> Vec<Written> {
         written.push(Written::Object("task", id.to_owned(), "completed"));
     }
     written
-}
-
-async fn look_up<G>(errand: &Errand<'_>, contact: &str, line: &str, send: &G) -> Result<Option<String>, SourceError>
-where
-    G: AsyncFn(Call) -> Result<Reply, String>,
-{
-    let answer = Call::get(path::of_contact(contact, "tasks"), errand.version).json(CONTACTS_READ, send).await;
-    let answer = answer.map_err(|error| missing(error, &format!("contact {contact}")))?;
-    let ours = |task: &&Value| text(task, "body").is_some_and(|body| found(&body) == Some(line));
-    Ok(list(&answer, "tasks").iter().find(ours).and_then(|task| text(task, "id")))
 }
 
 /// Changes what differs; the line that a look-up finds the task by stays.
@@ -88,14 +64,14 @@ pub async fn update<G>(
 where
     G: AsyncFn(Call) -> Result<Reply, String>,
 {
-    let before = fetch(errand, contact, task, send).await?;
+    let before = TASK.fetch(errand, contact, task, send).await?;
     let difference = difference(&before, draft)?;
     if difference.is_empty() {
         return Ok(Done::already(task));
     }
     let completes = difference.get("completed") == Some(&Value::Bool(true));
-    let call = Call::put(path::object(contact, "tasks", task), errand.version, Value::Object(difference));
-    write(errand, (contact, task), call, |now| Ok(self::difference(now, draft)?.is_empty()), send).await?;
+    let call = Call::put(path::object(contact, TASK.all, task), errand.version, Value::Object(difference));
+    TASK.write(errand, (contact, task), call, |now| Ok(self::difference(now, draft)?.is_empty()), send).await?;
     let written = completes.then(|| Written::Object("task", task.to_owned(), "completed"));
     Ok(Done::now(task, written.into_iter().collect()))
 }
@@ -111,63 +87,15 @@ pub async fn complete<G>(
 where
     G: AsyncFn(Call) -> Result<Reply, String>,
 {
-    let before = fetch(errand, contact, task, send).await?;
+    let before = TASK.fetch(errand, contact, task, send).await?;
     if flag(&before, "completed") == completed {
         return Ok(Done::already(task));
     }
-    let path = format!("{}/completed", path::object(contact, "tasks", task));
+    let path = format!("{}/completed", path::object(contact, TASK.all, task));
     let call = Call::put(path, errand.version, json!({"completed": completed}));
-    write(errand, (contact, task), call, |now| Ok(flag(now, "completed") == completed), send).await?;
+    TASK.write(errand, (contact, task), call, |now| Ok(flag(now, "completed") == completed), send).await?;
     let written = completed.then(|| Written::Object("task", task.to_owned(), "completed"));
     Ok(Done::now(task, written.into_iter().collect()))
-}
-
-/// Sends a change of a task; where the answer leaves it open, the task itself says whether `is_so`.
-async fn write<G, S>(
-    errand: &Errand<'_>,
-    (contact, task): (&str, &str),
-    call: Call,
-    is_so: S,
-    send: &G,
-) -> Result<(), SourceError>
-where
-    G: AsyncFn(Call) -> Result<Reply, String>,
-    S: Fn(&Value) -> Result<bool, SourceError>,
-{
-    match attempt(call, send).await {
-        Ok(_) => Ok(()),
-        Err(failed) if failed.open => {
-            let now = fetch(errand, contact, task, send).await?;
-            if is_so(&now)? { Ok(()) } else { Err(failed.into()) }
-        }
-        Err(failed) => Err(missing(failed.into(), &format!("task {task} of contact {contact}"))),
-    }
-}
-
-/// Deletes a task; one that is gone is done.
-pub async fn delete<G>(errand: &Errand<'_>, contact: &str, task: &str, send: &G) -> Result<Done, SourceError>
-where
-    G: AsyncFn(Call) -> Result<Reply, String>,
-{
-    let written = || vec![Written::Object("task", task.to_owned(), "deleted")];
-    match attempt(Call::delete(path::object(contact, "tasks", task), errand.version), send).await {
-        Ok(_) => Ok(Done::now(task, written())),
-        Err(failed) if matches!(failed.error, SourceError::NotFound(_)) => Ok(Done::already(task)),
-        Err(failed) if failed.open => match fetch(errand, contact, task, send).await {
-            Err(SourceError::NotFound(_)) => Ok(Done::now(task, written())),
-            _ => Err(failed.into()),
-        },
-        Err(failed) => Err(failed.into()),
-    }
-}
-
-async fn fetch<G>(errand: &Errand<'_>, contact: &str, task: &str, send: &G) -> Result<Value, SourceError>
-where
-    G: AsyncFn(Call) -> Result<Reply, String>,
-{
-    let answer = Call::get(path::object(contact, "tasks", task), errand.version).json(CONTACTS_READ, send).await;
-    let answer = answer.map_err(|error| missing(error, &format!("task {task} of contact {contact}")))?;
-    held(answer, "task")
 }
 
 /// The fields of the draft that the task does not have so.
