@@ -8,11 +8,12 @@ mod tag;
 mod task;
 
 use clap::{Args, Subcommand};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Context;
 use super::desk::At;
 use super::output::Exit;
+use crate::contract::CrmCommand;
 use crate::engine::{Answer, Query};
 
 pub(super) use contact::contact_page;
@@ -115,6 +116,20 @@ struct Desk<'a> {
 impl Desk<'_> {
     async fn open(self) -> Result<At, Exit> {
         At::open(self.context, self.connection).await
+    }
+
+    /// Has something of a contact's written and says that it was: what it is, and what was done.
+    async fn write(
+        self,
+        contact: &str,
+        command: CrmCommand,
+        once: Once,
+        (what, verb): (&str, &str),
+    ) -> Result<(), Exit> {
+        let context = self.context;
+        let mut done = self.open().await?.execute(Some(contact), command, once.key).await?;
+        done["contact"] = json!(contact);
+        context.print(&done, || show::done(what, &done, verb))
     }
 }
 

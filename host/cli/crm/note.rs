@@ -1,7 +1,7 @@
 //! `convey crm note`. What a note says is printed because it was asked for; it is never logged.
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Desk, Once, Sure, note_value, show, strange};
 use crate::cli::output::Exit;
@@ -84,8 +84,6 @@ impl Note {
                 (of.contact, CrmCommand::DeleteNote(of.note), sure.once, "deleted")
             }
         };
-        let mut done = desk.open().await?.execute(Some(&contact), command, once.key).await?;
-        done["contact"] = json!(contact);
-        context.print(&done, || show::done("note", &done, verb))
+        desk.write(&contact, command, once, ("note", verb)).await
     }
 }

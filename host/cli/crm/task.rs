@@ -1,7 +1,7 @@
 //! `convey crm task`.
 
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Desk, Once, Sure, show, strange, task_value};
 use crate::cli::output::Exit;
@@ -141,9 +141,7 @@ impl Task {
                 (of.contact, CrmCommand::DeleteTask(of.task), sure.once, "deleted")
             }
         };
-        let mut done = desk.open().await?.execute(Some(&contact), command, once.key).await?;
-        done["contact"] = json!(contact);
-        context.print(&done, || show::done("task", &done, verb))
+        desk.write(&contact, command, once, ("task", verb)).await
     }
 }
 
