@@ -9,7 +9,7 @@ mod reach;
 mod reload;
 mod scopes;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use planning::Wanted;
 use reach::Reach;
 
 pub use check::{Checked, check};
@@ -32,8 +33,8 @@ use crate::clock::{Clock, Millis};
 use crate::config::{self, Ambiguous, Config};
 use crate::egress::{Egress, Limits};
 use crate::engine::{CodeCache, Engine, GuestLimits};
-use crate::flow::Flow;
-use crate::ingress::Ingress;
+use crate::flow::{Flow, Plan};
+use crate::ingress::{Hook, Ingress};
 use crate::store::{Ambiguity, Retention, Store};
 use crate::vault::{KeyOrigin, Vault};
 
@@ -58,6 +59,7 @@ pub struct Desk {
     pub flow: Arc<Flow>,
     components: Components,
     reach: Reach,
+    wanted: BTreeMap<String, Wanted>,
     stop: CancellationToken,
     key_origin: KeyOrigin,
 }
@@ -75,8 +77,9 @@ impl Desk {
         let reach = Reach::new(store.clone(), clock.clone(), engine.egress().clone()).await?;
         let flow = Flow::new(store, clock, engine, stop.clone());
         flow.look_at_pauses().await?;
-        flow.replan(planning::plan(config, &components, &reach, &flow.store, &flow.clock).await?);
-        Ok(Self { flow, components, reach, stop, key_origin })
+        let (wanted, plan) = planned(config, &components, &reach, &flow.store, &flow.clock).await?;
+        flow.replan(plan);
+        Ok(Self { flow, components, reach, wanted, stop, key_origin })
     }
 }
 
@@ -118,7 +121,7 @@ const REQUEST_MAX_BYTES: usize = 8 * 1024 * 1024;
 impl App {
     /// Opens, loads, recovers and listens. `reload` is the file that a reload reads again.
     pub async fn build(config: Config, clock: Clock, reload: Option<PathBuf>) -> Result<Self, AppError> {
-        let Desk { flow, components, reach, stop, key_origin } = Desk::build(&config, clock).await?;
+        let Desk { flow, components, reach, wanted, stop, key_origin } = Desk::build(&config, clock).await?;
         for (name, candidate) in planning::candidates(&config)? {
             flow.start_mapper(&name, candidate).await.map_err(|error| AppError::Mapper { name, error })?;
         }
@@ -145,7 +148,7 @@ impl App {
         crate::admin::write_address(&config.state_dir, address)
             .map_err(|source| AppError::State { path: config.state_dir.clone(), source })?;
         let admin = Admin::new(flow.clone(), token);
-        enforce(&config, &components, &reach, &flow, &ingress).await?;
+        open(planning::hooks(&config, &components, &wanted)?, &wanted, &flow, &ingress).await?;
         Ok(Self { config, flow, ingress, components, reach, stop, listeners, admin, reload, key_origin })
     }
 
@@ -196,7 +199,12 @@ impl App {
                 () = stop.cancelled() => break,
                 _ = housekeeping.tick() => keep_house(&flow, &ingress, &config).await,
                 () = flow.wake.replan.notified() => {
-                    if let Err(error) = enforce(&config, &components, &reach, &flow, &ingress).await {
+                    let planned = planned(&config, &components, &reach, &flow.store, &flow.clock).await;
+                    let enforced = match planned {
+                        Ok(planned) => enforce(&config, &components, &flow, &ingress, planned).await,
+                        Err(error) => Err(error),
+                    };
+                    if let Err(error) = enforced {
                         tracing::error!(%error, "connections that came or went are not taken up");
                     }
                 }
@@ -257,19 +265,44 @@ impl Reloads for tokio::signal::unix::Signal {
     }
 }
 
-/// Makes the plan and puts it in force, with its hooks; deliveries that were held for a location now known are taken up.
-async fn enforce(
+/// Who is wanted, by name, and the plan that makes it so.
+type Planned = (BTreeMap<String, Wanted>, Plan);
+
+/// Makes the plan: every component is asked once whether it takes its settings.
+async fn planned(
     config: &Config,
     components: &Components,
     reach: &Reach,
+    store: &Store,
+    clock: &Clock,
+) -> Result<Planned, AppError> {
+    let wanted = planning::wanted(config, &store.installed().await?);
+    let plan = planning::plan(config, components, &wanted, reach, store, clock).await?;
+    Ok((wanted, plan))
+}
+
+/// Puts a plan in force and opens its hooks.
+async fn enforce(
+    config: &Config,
+    components: &Components,
+    flow: &Flow,
+    ingress: &Ingress,
+    (wanted, plan): Planned,
+) -> Result<(), AppError> {
+    let hooks = planning::hooks(config, components, &wanted)?;
+    flow.replan(plan);
+    open(hooks, &wanted, flow, ingress).await
+}
+
+/// Opens hooks; deliveries that were held for a location now known are taken up.
+async fn open(
+    hooks: HashMap<String, Hook>,
+    wanted: &BTreeMap<String, Wanted>,
     flow: &Flow,
     ingress: &Ingress,
 ) -> Result<(), AppError> {
-    let plan = planning::plan(config, components, reach, &flow.store, &flow.clock).await?;
-    let wanted = planning::wanted(config, &flow.store.installed().await?);
-    ingress.rehook(planning::hooks(config, components, &wanted)?);
-    flow.replan(plan);
-    for (name, wanted) in &wanted {
+    ingress.rehook(hooks);
+    for (name, wanted) in wanted {
         let adopted = flow.store.adopt(&wanted.source, &wanted.location, name).await?;
         if adopted > 0 {
             tracing::info!(connection = %name, deliveries = adopted, "deliveries that were held are taken up");

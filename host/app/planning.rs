@@ -109,13 +109,12 @@ pub(super) fn apps(
 pub(super) async fn plan(
     config: &Config,
     components: &Components,
+    wanted: &BTreeMap<String, Wanted>,
     reach: &Reach,
     store: &Store,
     clock: &Clock,
 ) -> Result<Plan, AppError> {
-    let installed = store.installed().await?;
-    let wanted = wanted(config, &installed);
-    let needs = agreed(config, components, &wanted).await?;
+    let needs = agreed(config, components, wanted).await?;
     let apps = apps(config, components, clock)?;
     let mut plan = Plan::default();
     for (name, configured) in &config.destinations {
@@ -145,12 +144,12 @@ pub(super) async fn plan(
         plan.crms.insert(name.clone(), Arc::new(crm));
     }
     for (name, Wanted { source, location, auth, company, terms, place }) in wanted {
-        let ready = source_of(components, &source)?;
+        let ready = source_of(components, source)?;
         let destinations = terms.destinations.iter().map(|wanted| {
             plan.destinations.get(wanted).cloned().ok_or_else(|| missing(&format!("destination.{wanted}")))
         });
-        let credential = reach.credential(&name, &source, &auth, &location, company.as_deref(), apps.get(&source));
-        let began = store.first_seen(&name, clock.now_ms()).await?;
+        let credential = reach.credential(name, source, auth, location, company.as_deref(), apps.get(source));
+        let began = store.first_seen(name, clock.now_ms()).await?;
         let connection = Connection {
             destinations: destinations.collect::<Result<_, _>>()?,
             origin: source.clone(),
@@ -159,17 +158,17 @@ pub(super) async fn plan(
             right: ready.right.clone(),
             credential: credential.ok_or_else(|| missing(&format!("source.{source}.oauth")))?,
             access: terms.access,
-            limiter: reach.limiter(&source, &ready.profile, &location, &terms),
-            needs: needs.get(&name).cloned().ok_or_else(|| missing(&place))?,
+            limiter: reach.limiter(source, &ready.profile, location, terms),
+            needs: needs.get(name).cloned().ok_or_else(|| missing(place))?,
             since: began.saturating_sub(terms.backfill_ms),
-            poll: terms.poll,
-            sync: terms.sync,
-            settings: terms.settings,
-            mapper: terms.mapper,
-            location,
+            poll: terms.poll.clone(),
+            sync: terms.sync.clone(),
+            settings: terms.settings.clone(),
+            mapper: terms.mapper.clone(),
+            location: location.clone(),
             name: name.clone(),
         };
-        plan.connections.insert(name, Arc::new(connection));
+        plan.connections.insert(name.clone(), Arc::new(connection));
     }
     Ok(plan)
 }

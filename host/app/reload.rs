@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::reach::Reach;
-use super::{AppError, Components, enforce, planning};
+use super::{AppError, Components, enforce, planned, planning};
 use crate::config::{self, Config};
 use crate::flow::Flow;
 use crate::ingress::Ingress;
@@ -49,9 +49,9 @@ async fn take_up(
     flow: &Flow,
     ingress: &Ingress,
 ) -> Result<(), AppError> {
-    planning::agreed(new, components, &planning::wanted(new, &flow.store.installed().await?)).await?;
+    let planned = planned(new, components, reach, &flow.store, &flow.clock).await?;
     for (name, candidate) in planning::candidates(new)? {
         flow.start_mapper(&name, candidate).await.map_err(|error| AppError::Mapper { name, error })?;
     }
-    enforce(new, components, reach, flow, ingress).await
+    enforce(new, components, flow, ingress, planned).await
 }
