@@ -4,7 +4,7 @@ use super::bulk::too_much;
 use super::pool::{Kind, Live, Pool};
 use super::smuggle::smuggled;
 use super::worlds::mapper::MapperComponent;
-use super::worlds::mapper::exports::convey::pipeline::mapper::Problem;
+use super::worlds::mapper::exports::convey::pipeline::mapper::{Problem, Understanding};
 use super::{Engine, Fault, LoadError, Loaded, World};
 use crate::contract::{Change, Effect, Proposal, Skip, has_wild_number};
 
@@ -15,6 +15,7 @@ pub type Translation = Result<Vec<Proposal>, Skip>;
 pub struct Mapper {
     loaded: Loaded,
     settings: String,
+    understanding: Understanding,
     pool: Pool<MapperComponent>,
     cpu: std::time::Duration,
 }
@@ -24,11 +25,15 @@ impl Mapper {
     pub async fn new(engine: &Engine, loaded: Loaded, settings: String) -> Result<Self, LoadError> {
         let loaded = loaded.expect(World::Mapper)?;
         let pool = Pool::new(engine, &loaded, Kind::Pure, |store, instance| MapperComponent::new(store, instance))?;
-        let mapper = Self { loaded, settings, pool, cpu: engine.limits.mapper_cpu };
+        let understanding = Understanding { custom_fields: Vec::new(), remarks: Vec::new() };
+        let mut mapper = Self { loaded, settings, understanding, pool, cpu: engine.limits.mapper_cpu };
         let mut live = mapper.pool.lease(mapper.cpu).await?;
         let configured = mapper.configure(&mut live).await;
         match mapper.pool.settle(live, "configure", configured)? {
-            Ok(()) => Ok(mapper),
+            Ok(understanding) => {
+                mapper.understanding = understanding;
+                Ok(mapper)
+            }
             Err(problems) => Err(LoadError::Settings {
                 name: mapper.loaded.name.to_string(),
                 problems: render(&mapper.settings, &problems),
@@ -46,6 +51,16 @@ impl Mapper {
         &self.settings
     }
 
+    /// The custom fields its settings read, by key.
+    pub fn custom_fields(&self) -> &[String] {
+        &self.understanding.custom_fields
+    }
+
+    /// What it remarked on its settings though it took them, as a person reads it: place, line, caret.
+    pub fn remarks(&self) -> Vec<String> {
+        self.understanding.remarks.iter().map(|remark| rendered(&self.settings, remark)).collect()
+    }
+
     /// One answer a change, in order. A Fault says nothing about which change broke it: halve the batch to find out.
     pub async fn translate(&self, changes: &[Change]) -> Result<Vec<Translation>, Fault> {
         self.translate_within(changes, self.cpu).await
@@ -61,7 +76,7 @@ impl Mapper {
         let mut live = self.pool.lease(cpu).await?;
         if !live.store.data().configured {
             match self.configure(&mut live).await {
-                Ok(Ok(())) => {}
+                Ok(Ok(_)) => {}
                 Ok(Err(_)) => {
                     return Err(Fault::contract(self.pool.label(), "configure", "it refuses settings it took before"));
                 }
@@ -84,7 +99,10 @@ impl Mapper {
         Ok(answers)
     }
 
-    async fn configure(&self, live: &mut Live<MapperComponent>) -> wasmtime::Result<Result<(), Vec<Problem>>> {
+    async fn configure(
+        &self,
+        live: &mut Live<MapperComponent>,
+    ) -> wasmtime::Result<Result<Understanding, Vec<Problem>>> {
         let meter = live.store.data().meter.clone();
         let call = live.bindings.convey_pipeline_mapper().call_configure(&mut live.store, &self.settings);
         let configured = meter.measure(call).await?;
@@ -110,17 +128,16 @@ fn broken(change: &Change, proposals: &[Proposal]) -> Option<String> {
     too_much(proposals).or_else(|| smuggled(change, proposals))
 }
 
-/// Problems as a person reads them: place, line, caret.
+/// Problems as a person reads them, one under another.
 fn render(settings: &str, problems: &[Problem]) -> String {
-    let one = |problem: &Problem| {
-        let line = settings.lines().nth(problem.line.saturating_sub(1) as usize).unwrap_or_default();
-        let indent = " ".repeat(problem.column.saturating_sub(1) as usize);
-        let caret = "^".repeat(problem.length.clamp(1, 120) as usize);
-        let hint = problem.hint.as_ref().map(|hint| format!("\n  help: {hint}")).unwrap_or_default();
-        format!(
-            "line {}, column {}: {}\n  {line}\n  {indent}{caret}{hint}",
-            problem.line, problem.column, problem.message
-        )
-    };
-    problems.iter().map(one).collect::<Vec<_>>().join("\n")
+    problems.iter().map(|problem| rendered(settings, problem)).collect::<Vec<_>>().join("\n")
+}
+
+/// One problem: place, line, caret, help.
+fn rendered(settings: &str, problem: &Problem) -> String {
+    let line = settings.lines().nth(problem.line.saturating_sub(1) as usize).unwrap_or_default();
+    let indent = " ".repeat(problem.column.saturating_sub(1) as usize);
+    let caret = "^".repeat(problem.length.clamp(1, 120) as usize);
+    let hint = problem.hint.as_ref().map(|hint| format!("\n  help: {hint}")).unwrap_or_default();
+    format!("line {}, column {}: {}\n  {line}\n  {indent}{caret}{hint}", problem.line, problem.column, problem.message)
 }

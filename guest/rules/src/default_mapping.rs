@@ -13,7 +13,7 @@ pub fn settings() -> Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trigger::TriggerKey;
+    use convey_sdk::trigger::TriggerKey;
 
     #[test]
     fn the_shipped_text_is_valid_and_names_every_trigger() {

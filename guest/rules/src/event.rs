@@ -1,15 +1,14 @@
 //! One conversion event: its name, amount and custom data.
 
-use crate::click;
-use crate::hash::fingerprint;
-use crate::identity::{self, GIVES_AWAY};
-use crate::normalise::currency::currency;
 use crate::settings::{EventName, EventRule, Settings};
-use crate::trigger::TriggerKey;
-use crate::types::{
+use convey_sdk::click;
+use convey_sdk::identity::{self, GIVES_AWAY};
+use convey_sdk::normalise::currency::currency;
+use convey_sdk::trigger::TriggerKey;
+use convey_sdk::types::{
     ActionSource, Change, ConversionEvent, CustomValue, Effect, Omission, Opportunity, Proposal, SkipCode, Trigger,
 };
-use crate::user_data::Person;
+use convey_sdk::user_data::Person;
 
 /// Why a fact that has a rule still gives no event.
 #[derive(Debug, PartialEq)]
@@ -42,7 +41,7 @@ pub fn proposal(
         return Err(Refusal { code: SkipCode::Invalid, reason: format!("Purchase needs a {missing}") });
     }
     let event = ConversionEvent {
-        id: fingerprint(&[&change.id, &name, &key.ordinal().to_string()], 32),
+        id: convey_sdk::event_id(change, &name, u32::from(key.ordinal())),
         occurred_at: change.occurred_at,
         action_source,
         source_url: source_url(change, action_source, person, &mut omitted),

@@ -4,8 +4,8 @@ mod check;
 mod place;
 
 use crate::default_mapping;
-use crate::trigger::TriggerKey;
-use crate::types::{ActionSource, Problem};
+use convey_sdk::trigger::TriggerKey;
+use convey_sdk::types::{ActionSource, Problem};
 
 /// The name an event gets.
 #[derive(Clone, Debug, PartialEq, Eq)]

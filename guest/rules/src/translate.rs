@@ -1,11 +1,11 @@
 //! One change in, proposals or the reason for silence out.
 
 use crate::event;
-use crate::identity;
 use crate::settings::{EventRule, Settings};
-use crate::trigger::{TriggerKey, facts};
-use crate::types::{Change, Proposal, Skip, SkipCode};
-use crate::user_data::person;
+use convey_sdk::Person;
+use convey_sdk::identity;
+use convey_sdk::trigger::{TriggerKey, facts};
+use convey_sdk::types::{Change, Proposal, Skip, SkipCode};
 
 /// What `settings` say about a change. A function of these two alone.
 ///
@@ -24,9 +24,9 @@ pub fn translate(settings: &Settings, change: &Change) -> Result<Vec<Proposal>, 
     if settings.respect_do_not_disturb && change.contact.consent.do_not_disturb {
         return Err(skip(SkipCode::NoConsent, *first, "the contact asked not to be disturbed"));
     }
-    let person = person(change, settings);
-    if !identity::is_usable(&person.user_data) {
-        return Err(skip(SkipCode::NoIdentity, *first, &no_identity(&person.omitted)));
+    let person = Person::of(change, settings.country);
+    if let Some(reason) = identity::unusable(&person) {
+        return Err(skip(SkipCode::NoIdentity, *first, &reason));
     }
     let mut proposals = Vec::with_capacity(told.len());
     let mut refused = None;
@@ -48,17 +48,6 @@ fn no_rule(facts: &[TriggerKey]) -> Skip {
         facts => facts.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(", "),
     };
     Skip { code: SkipCode::NoRule, rule: None, reason }
-}
-
-/// Says which fields were there and could not be used: they are what to mend.
-fn no_identity(omitted: &[crate::types::Omission]) -> String {
-    let lacking = "nothing the platform could find the person by: no e-mail address, phone number, click or full name";
-    if omitted.is_empty() {
-        return lacking.to_owned();
-    }
-    let unusable: Vec<String> =
-        omitted.iter().map(|omission| format!("{} ({})", omission.field, omission.reason)).collect();
-    format!("{lacking}; unusable: {}", unusable.join(", "))
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use toml::de::{DeTable, DeValue};
 use super::place::{hint, problem};
 use super::{EventName, EventRule, Settings};
 use crate::default_mapping;
-use crate::normalise::{country::country, currency::currency};
-use crate::trigger::TriggerKey;
-use crate::types::{ActionSource, Problem};
+use convey_sdk::normalise::{country::country, currency::currency};
+use convey_sdk::trigger::TriggerKey;
+use convey_sdk::types::{ActionSource, Problem};
 
 const KEYS: [&str; 7] = [
     "action_source",

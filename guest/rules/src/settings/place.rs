@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::types::Problem;
+use convey_sdk::types::Problem;
 
 /// A problem at a byte range of `text`. Lines and columns count from 1 and, like the length, in characters; a range over several
 /// lines is cut at the end of the first.

@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::default_mapping;
-use crate::samples::{change, opportunity, touch};
-use crate::types::{
+use convey_sdk::samples::{change, opportunity, touch};
+use convey_sdk::types::{
     ActionSource, Appointment, Attribution, ConversionEvent, CustomValue, Effect, ReportedConversion, TagDelta, Trigger,
 };
 

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 
 use behaviour::Settings;
 use bindings::convey::pipeline::types::{Change, Problem, Proposal, Skip};
-use bindings::exports::convey::pipeline::mapper::Guest;
+use bindings::exports::convey::pipeline::mapper::{Guest, Understanding};
 
 /// The component.
 pub struct Misbehaving;
@@ -20,10 +20,10 @@ pub struct Misbehaving;
 static SETTINGS: OnceLock<Settings> = OnceLock::new();
 
 impl Guest for Misbehaving {
-    fn configure(settings: String) -> Result<(), Vec<Problem>> {
+    fn configure(settings: String) -> Result<Understanding, Vec<Problem>> {
         let settings = Settings::parse(&settings).map_err(|problem| vec![problem])?;
         SETTINGS.get_or_init(|| settings);
-        Ok(())
+        Ok(Understanding { custom_fields: Vec::new(), remarks: Vec::new() })
     }
 
     fn translate(changes: Vec<Change>) -> Vec<Result<Vec<Proposal>, Skip>> {

@@ -1,8 +1,9 @@
-//! A contact and a change for tests.
+//! Changes to try a mapper on: a person of California, invented.
 
 use crate::types::{Attribution, Change, Consent, Contact, Opportunity, Stage, Trigger, UserData};
 
-pub(crate) fn nobody() -> UserData {
+/// A person nothing is known of.
+pub fn nobody() -> UserData {
     UserData {
         emails: vec![],
         phones: vec![],
@@ -23,7 +24,8 @@ pub(crate) fn nobody() -> UserData {
     }
 }
 
-pub(crate) fn contact() -> Contact {
+/// A contact with everything the platform can find a person by, but for clicks.
+pub fn contact() -> Contact {
     Contact {
         id: "ocQHyuzHvysMo5N5VsXc".into(),
         location: "loc".into(),
@@ -54,7 +56,8 @@ pub(crate) fn contact() -> Contact {
     }
 }
 
-pub(crate) fn touch() -> Attribution {
+/// A touch that left nothing behind.
+pub fn touch() -> Attribution {
     Attribution {
         fbclid: None,
         fbc: None,
@@ -71,7 +74,8 @@ pub(crate) fn touch() -> Attribution {
     }
 }
 
-pub(crate) fn change(trigger: Trigger) -> Change {
+/// A change of [`contact`], in a location in the United States.
+pub fn change(trigger: Trigger) -> Change {
     Change {
         id: "chg_1".into(),
         connection: "main".into(),
@@ -84,7 +88,8 @@ pub(crate) fn change(trigger: Trigger) -> Change {
     }
 }
 
-pub(crate) fn opportunity(status: &str, value: Option<f64>) -> Trigger {
+/// An opportunity in the stage “Proposal sent” of the pipeline “Sales”.
+pub fn opportunity(status: &str, value: Option<f64>) -> Trigger {
     Trigger::OpportunityChanged(Opportunity {
         id: "opp_1".into(),
         name: Some("Ann O’Brien".into()),

@@ -1,6 +1,7 @@
 //! Whether the platform could find the person at all, and whether free text gives one away.
 
 use crate::types::{Contact, UserData};
+use crate::user_data::Person;
 
 /// Meta refuses an event that knows no more of a person than `{ct, country, st, zp, ge, client_user_agent}`, `{db,
 /// client_user_agent}`, `{fn, ge}`, `{ln, ge}`, or part of one of these ("Customer Information Parameters", invalid
@@ -25,8 +26,19 @@ pub fn is_usable(person: &UserData) -> bool {
     found_alone || !refused
 }
 
+/// Why nobody could find the person, if nobody could: the fields that were there and could not be used are what to mend.
+pub fn unusable(person: &Person) -> Option<String> {
+    if is_usable(&person.user_data) {
+        return None;
+    }
+    let lacking = "nothing the platform could find the person by: no e-mail address, phone number, click or full name";
+    let unusable: Vec<String> =
+        person.omitted.iter().map(|omission| format!("{} ({})", omission.field, omission.reason)).collect();
+    Some(if unusable.is_empty() { lacking.to_owned() } else { format!("{lacking}; unusable: {}", unusable.join(", ")) })
+}
+
 /// Why a free text is left out by [`gives_away`].
-pub(crate) const GIVES_AWAY: &str = "holds the contact's own e-mail address or phone number";
+pub const GIVES_AWAY: &str = "holds the contact's own e-mail address or phone number";
 
 /// Whether a free text holds one of the contact's own e-mail addresses or phone numbers: such a text never leaves.
 pub fn gives_away(text: &str, contact: &Contact) -> bool {

@@ -52,8 +52,8 @@ fn from_words([a, b, c, d, e, f, g, h]: [u32; 8]) -> Hashed {
     Hashed { a, b, c, d, e, f, g, h }
 }
 
-#[cfg(test)]
-pub(crate) fn to_hex(hashed: Hashed) -> String {
+/// As 64 lowercase hex digits.
+pub fn to_hex(hashed: Hashed) -> String {
     let Hashed { a, b, c, d, e, f, g, h } = hashed;
     [a, b, c, d, e, f, g, h].iter().map(|word| format!("{word:08x}")).collect()
 }

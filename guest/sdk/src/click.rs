@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use crate::types::{Attribution, Contact};
 
 /// Why a value was left out.
-pub(crate) type Reason = &'static str;
+pub type Reason = &'static str;
 
 /// The first value some touch has, last touch before first: the later click is the one that led to the change. `None` when no
 /// touch has one; an error when those that have one are all unusable.
@@ -31,7 +31,7 @@ fn touches(contact: &Contact) -> impl Iterator<Item = &Attribution> {
 /// The click's id as Meta writes it into its `_fbc` cookie: as it was kept, else built from the `fbclid` as
 /// `fb.1.<ms of the click>.<fbclid>` ("Customer Information Parameters", ClickID). The time is the click's, else the contact's
 /// creation, never now: a click after the conversion is worth nothing.
-pub(crate) fn fbc(contact: &Contact) -> Option<Result<String, Reason>> {
+pub fn fbc(contact: &Contact) -> Option<Result<String, Reason>> {
     latest(contact, |touch| {
         let kept = visible(&touch.fbc)
             .map(|fbc| is_cookie(fbc, is_click_id).then(|| fbc.to_owned()).ok_or("not a well-formed fbc"));
@@ -51,7 +51,7 @@ pub(crate) fn fbc(contact: &Contact) -> Option<Result<String, Reason>> {
 }
 
 /// The browser's id as Meta writes it into its `_fbp` cookie.
-pub(crate) fn fbp(contact: &Contact) -> Option<Result<String, Reason>> {
+pub fn fbp(contact: &Contact) -> Option<Result<String, Reason>> {
     latest(contact, |touch| {
         let is_random = |part: &str| part.len() <= 20 && part.bytes().all(|byte| byte.is_ascii_digit());
         visible(&touch.fbp).map(|fbp| is_cookie(fbp, is_random).then(|| fbp.to_owned()).ok_or("not a well-formed fbp"))
@@ -59,7 +59,7 @@ pub(crate) fn fbp(contact: &Contact) -> Option<Result<String, Reason>> {
 }
 
 /// The Lead Ads lead's id: 15 to 17 digits, without the `l:` of exported lists.
-pub(crate) fn lead_id(contact: &Contact) -> Option<Result<String, Reason>> {
+pub fn lead_id(contact: &Contact) -> Option<Result<String, Reason>> {
     latest(contact, |touch| {
         visible(&touch.lead_id).map(|raw| {
             let id = raw.strip_prefix("l:").unwrap_or(raw);
@@ -70,7 +70,7 @@ pub(crate) fn lead_id(contact: &Contact) -> Option<Result<String, Reason>> {
 }
 
 /// The client's public address in its shortest form.
-pub(crate) fn client_ip(contact: &Contact) -> Option<Result<String, Reason>> {
+pub fn client_ip(contact: &Contact) -> Option<Result<String, Reason>> {
     latest(contact, |touch| {
         visible(&touch.client_ip).map(|raw| {
             let address: IpAddr = raw.parse().map_err(|_| "not an IP address")?;
@@ -81,7 +81,7 @@ pub(crate) fn client_ip(contact: &Contact) -> Option<Result<String, Reason>> {
 }
 
 /// The browser's user agent, as it came.
-pub(crate) fn user_agent(contact: &Contact) -> Option<Result<String, Reason>> {
+pub fn user_agent(contact: &Contact) -> Option<Result<String, Reason>> {
     latest(contact, |touch| {
         visible(&touch.user_agent).map(|agent| {
             let sound = agent.len() <= 1024 && !agent.chars().any(char::is_control);
@@ -91,7 +91,7 @@ pub(crate) fn user_agent(contact: &Contact) -> Option<Result<String, Reason>> {
 }
 
 /// The page, without query, fragment and credentials, which may hold anything about the person.
-pub(crate) fn page(contact: &Contact) -> Option<Result<String, Reason>> {
+pub fn page(contact: &Contact) -> Option<Result<String, Reason>> {
     latest(contact, |touch| {
         visible(&touch.url).map(|raw| {
             let page = raw.split(['?', '#']).next().unwrap_or_default();

@@ -1,15 +1,15 @@
 //! The contract's types and exports, generated from `wit/`.
-#![cfg_attr(target_family = "wasm", expect(unsafe_code, reason = "generated: the component's exports"))]
 #![expect(missing_docs, reason = "generated: the contract carries the documentation")]
-
-#[cfg(target_family = "wasm")]
-use super::Rules;
+#![cfg_attr(
+    target_family = "wasm",
+    allow(unsafe_code, reason = "generated: how a component's memory is read and written")
+)]
 
 wit_bindgen::generate!({
     path: "../../wit",
     world: "mapper-component",
     additional_derives: [PartialEq],
+    pub_export_macro: true,
+    export_macro_name: "export_component",
+    default_bindings_module: "convey_sdk::bindings",
 });
-
-#[cfg(target_family = "wasm")]
-export!(Rules with_types_in self);

@@ -13,7 +13,6 @@ use crate::normalise::gender::gender;
 use crate::normalise::name::{self, name};
 use crate::normalise::phone::phone;
 use crate::normalise::place::{city, postal_code, state};
-use crate::settings::Settings;
 use crate::types::{Change, Contact, Hashed, Omission, UserData};
 
 /// What the platform is told of a person, and what it is not told.
@@ -25,62 +24,74 @@ pub struct Person {
     pub omitted: Vec<Omission>,
 }
 
-/// The person of a change. Fields the contact does not have are not omissions; values that cannot be trusted are.
-pub fn person(change: &Change, settings: &Settings) -> Person {
-    let contact = &change.contact;
-    let mut left_out = LeftOut::default();
-    let (countries, region) = countries(change, settings, &mut left_out);
-    let (first_name, last_name) = names(contact, &mut left_out);
+impl Person {
+    /// The person of a change. Fields the contact does not have are not omissions; values that cannot be trusted are. `region` (lowercase
+    /// ISO 3166-1 alpha-2) is where numbers and codes are read when neither the contact nor its location has a country.
+    pub fn of(change: &Change, region: Option<&'static str>) -> Self {
+        let contact = &change.contact;
+        let mut left_out = LeftOut::default();
+        let (countries, region) = countries(change, region, &mut left_out);
+        let (first_name, last_name) = names(contact, &mut left_out);
 
-    let emails = left_out.list("emails", &contact.emails, "not an e-mail address", email);
-    let no_phone =
-        if region.is_some() { "not a phone number of its country" } else { "no country code, and no country is known" };
-    let phones = left_out.list("phones", &contact.phones, no_phone, |raw| phone(raw, region).map(Cow::Owned));
-    let user_data = UserData {
-        emails,
-        phones,
-        first_names: left_out.one("first-names", first_name, "not a name", name),
-        last_names: left_out.one("last-names", last_name, "not a name", name),
-        genders: left_out
-            .one("genders", contact.gender.as_deref(), "neither female nor male", |raw| gender(raw).map(Cow::Borrowed)),
-        dates_of_birth: left_out.one(
-            "dates-of-birth",
-            contact.date_of_birth.as_deref(),
-            "not a date of birth",
-            |raw| date_of_birth(raw, change.seen_at).map(Cow::Owned),
-        ),
-        cities: left_out.one("cities", contact.city.as_deref(), "not a city", |raw| city(raw).map(Cow::Owned)),
-        states: left_out
-            .one("states", contact.state.as_deref(), "not a state", |raw| state(raw, region).map(Cow::Owned)),
-        postal_codes: left_out
-            .one("postal-codes", contact.postal_code.as_deref(), "not a postal code", |raw| postal_code(raw, region)),
-        countries,
-        external_ids: external_id(&contact.id)
-            .map(|id| already_hashed(id).unwrap_or_else(|| sha256(id)))
-            .into_iter()
-            .collect(),
-        client_ip: left_out.clear("client-ip", click::client_ip(contact)),
-        user_agent: left_out.own("user-agent", click::user_agent(contact), contact),
-        fbc: left_out.own("fbc", click::fbc(contact), contact),
-        fbp: left_out.clear("fbp", click::fbp(contact)),
-        lead_id: left_out.clear("lead-id", click::lead_id(contact)),
-    };
-    Person { user_data, omitted: left_out.omitted }
+        let emails = left_out.list("emails", &contact.emails, "not an e-mail address", email);
+        let no_phone = if region.is_some() {
+            "not a phone number of its country"
+        } else {
+            "no country code, and no country is known"
+        };
+        let phones = left_out.list("phones", &contact.phones, no_phone, |raw| phone(raw, region).map(Cow::Owned));
+        let user_data = UserData {
+            emails,
+            phones,
+            first_names: left_out.one("first-names", first_name, "not a name", name),
+            last_names: left_out.one("last-names", last_name, "not a name", name),
+            genders: left_out.one("genders", contact.gender.as_deref(), "neither female nor male", |raw| {
+                gender(raw).map(Cow::Borrowed)
+            }),
+            dates_of_birth: left_out.one(
+                "dates-of-birth",
+                contact.date_of_birth.as_deref(),
+                "not a date of birth",
+                |raw| date_of_birth(raw, change.seen_at).map(Cow::Owned),
+            ),
+            cities: left_out.one("cities", contact.city.as_deref(), "not a city", |raw| city(raw).map(Cow::Owned)),
+            states: left_out
+                .one("states", contact.state.as_deref(), "not a state", |raw| state(raw, region).map(Cow::Owned)),
+            postal_codes: left_out.one("postal-codes", contact.postal_code.as_deref(), "not a postal code", |raw| {
+                postal_code(raw, region)
+            }),
+            countries,
+            external_ids: external_id(&contact.id)
+                .map(|id| already_hashed(id).unwrap_or_else(|| sha256(id)))
+                .into_iter()
+                .collect(),
+            client_ip: left_out.clear("client-ip", click::client_ip(contact)),
+            user_agent: left_out.own("user-agent", click::user_agent(contact), contact),
+            fbc: left_out.own("fbc", click::fbc(contact), contact),
+            fbp: left_out.clear("fbp", click::fbp(contact)),
+            lead_id: left_out.clear("lead-id", click::lead_id(contact)),
+        };
+        Self { user_data, omitted: left_out.omitted }
+    }
 }
 
 /// The country's hash, and the region numbers and codes are read in. A setting may stand in for the region, but it is nobody's
 /// country: only the contact's or the location's is told.
-fn countries(change: &Change, settings: &Settings, left_out: &mut LeftOut) -> (Vec<Hashed>, Option<&'static str>) {
+fn countries(
+    change: &Change,
+    fallback: Option<&'static str>,
+    left_out: &mut LeftOut,
+) -> (Vec<Hashed>, Option<&'static str>) {
     let given = change.contact.country.as_deref().filter(|raw| !raw.trim().is_empty());
     if let Some(hashed) = given.and_then(already_hashed) {
-        return (vec![hashed], change.country.as_deref().and_then(country).or(settings.country));
+        return (vec![hashed], change.country.as_deref().and_then(country).or(fallback));
     }
     let own = given.and_then(country);
     if given.is_some() && own.is_none() {
         left_out.add("countries", "not a country");
     }
     let known = own.or_else(|| change.country.as_deref().and_then(country));
-    (known.map(sha256).into_iter().collect(), known.or(settings.country))
+    (known.map(sha256).into_iter().collect(), known.or(fallback))
 }
 
 /// First and last name; the full name only where the contact has neither.
@@ -182,7 +193,6 @@ fn hashed(raw: &str, reason: Reason, rule: impl for<'v> Fn(&'v str) -> Option<Co
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::default_mapping;
     use crate::samples::change;
     use crate::types::Trigger;
 
@@ -190,7 +200,7 @@ mod tests {
         let mut change = change(Trigger::ContactCreated);
         change.country = None;
         contact(&mut change.contact);
-        person(&change, &default_mapping::settings())
+        Person::of(&change, None)
     }
 
     fn omitted(person: &Person) -> Vec<(&str, &str)> {
@@ -244,11 +254,10 @@ mod tests {
         change.country = None;
         change.contact.country = None;
         change.contact.phones = vec!["650 555 1212".into()];
-        let settings = Settings::parse("country = \"US\"").expect("valid settings");
-        let told = person(&change, &settings).user_data;
+        let told = Person::of(&change, Some("us")).user_data;
         assert_eq!((told.phones, told.countries), (vec![sha256("16505551212")], vec![]));
         change.country = Some("us".into());
-        assert_eq!(person(&change, &settings).user_data.countries, [sha256("us")]);
+        assert_eq!(Person::of(&change, Some("us")).user_data.countries, [sha256("us")]);
     }
 
     #[test]

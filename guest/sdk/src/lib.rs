@@ -1,0 +1,42 @@
+//! What the author of a mapper imports: the contract's types, the platform's normalising and hashing, and one line that makes a component.
+//!
+//! A mapper built with it imports nothing but the contract's types, so it runs wherever a component runs.
+//!
+//! ```
+//! use convey_sdk::prelude::*;
+//!
+//! struct Leads;
+//! convey_sdk::export!(Leads);
+//!
+//! impl Mapper for Leads {
+//!     fn configure(_settings: &str) -> Result<Self, Vec<Problem>> {
+//!         Ok(Leads)
+//!     }
+//!
+//!     fn translate(&self, change: &Change) -> Result<Vec<Proposal>, Skip> {
+//!         if !matches!(change.trigger, Trigger::ContactCreated) {
+//!             return Err(Skip::no_rule("not a new contact"));
+//!         }
+//!         let person = Person::of(change, None);
+//!         Ok(vec![Event::new(change, "Lead").told_of(person, "new-contact")?])
+//!     }
+//! }
+//! ```
+
+pub mod bindings;
+pub mod click;
+mod event;
+mod export;
+pub mod hash;
+pub mod identity;
+pub mod normalise;
+pub mod prelude;
+pub mod samples;
+mod skip;
+pub mod trigger;
+pub mod user_data;
+
+pub use bindings::convey::pipeline::types;
+pub use event::{Event, event_id};
+pub use export::{Held, Mapper, Understanding};
+pub use user_data::Person;
