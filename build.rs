@@ -20,6 +20,9 @@ const GUESTS: [Guest; 3] = [
     Guest { name: "rules", target: "wasm32-unknown-unknown", rustflags: "-C target-feature=+simd128" },
 ];
 
+/// Folders whose text files ship inside the binary: what a mapper's author starts from, and the mappings to start with.
+const FOLDERS: [(&str, &str); 3] = [("SDK", "guest/sdk"), ("WIT", "wit"), ("TEMPLATES", "guest/rules/templates")];
+
 fn main() {
     for watched in ["guest", "wit", "Cargo.toml", "Cargo.lock", "build.rs"] {
         println!("cargo::rerun-if-changed={watched}");
@@ -45,6 +48,26 @@ fn main() {
     };
     let rows: String = GUESTS.iter().map(row).collect();
     fs::write(out.join("builtin.rs"), format!("&[{rows}]")).expect("OUT_DIR can be written");
+    for (name, folder) in FOLDERS {
+        let mut files = Vec::new();
+        collect(Path::new(folder), &mut files);
+        files.sort();
+        let row = |file: &PathBuf| {
+            let path = file.strip_prefix(folder).expect("it was found there");
+            let whole = fs::canonicalize(file).expect("it was found there");
+            format!("Text {{ path: {:?}, text: include_str!({whole:?}) }},", path.to_str().expect("paths are UTF-8"))
+        };
+        let rows: String = files.iter().map(row).collect();
+        fs::write(out.join(format!("{name}.rs")), format!("&[{rows}]")).expect("OUT_DIR can be written");
+    }
+}
+
+/// All files below a folder.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        let path = entry.expect("a folder can be listed").path();
+        if path.is_dir() { collect(&path, files) } else { files.push(path) }
+    }
 }
 
 fn build(guests: &[&Guest], target: &str, target_dir: &Path) {

@@ -1,4 +1,4 @@
-//! The components that ship inside the binary. Their names come from the build: the host knows no vendor.
+//! The components and texts that ship inside the binary. Their names come from the build: the host knows no vendor.
 
 /// One component inside the binary.
 pub struct Builtin {
@@ -15,3 +15,20 @@ pub const BUILTINS: &[Builtin] = include!(concat!(env!("OUT_DIR"), "/builtin.rs"
 pub fn builtin(name: &str) -> Option<&'static Builtin> {
     BUILTINS.iter().find(|builtin| builtin.name == name)
 }
+
+/// One text file inside the binary.
+pub struct Text {
+    /// Where it stood in its folder, `src/lib.rs` say.
+    pub path: &'static str,
+    /// What it says.
+    pub text: &'static str,
+}
+
+/// The crate a mapper's author imports.
+pub const SDK: &[Text] = include!(concat!(env!("OUT_DIR"), "/SDK.rs"));
+
+/// The contract.
+pub const WIT: &[Text] = include!(concat!(env!("OUT_DIR"), "/WIT.rs"));
+
+/// Mappings to start from, a folder each: the settings, cases, and when to use it.
+pub const TEMPLATES: &[Text] = include!(concat!(env!("OUT_DIR"), "/TEMPLATES.rs"));
