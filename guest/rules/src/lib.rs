@@ -3,13 +3,16 @@
 //! It imports nothing but the contract's types, so it runs wherever a component runs. It is pure: it has no clock, no
 //! randomness and no memory but the settings of the last successful `configure`.
 
+pub mod audience;
+pub mod command;
 pub mod default_mapping;
 pub mod event;
+pub mod expression;
 pub mod settings;
 pub mod translate;
 
-use convey_sdk::Mapper;
 use convey_sdk::types::{Change, Problem, Proposal, Skip};
+use convey_sdk::{Mapper, Understanding};
 
 use settings::Settings;
 
@@ -18,6 +21,10 @@ convey_sdk::export!(Settings);
 impl Mapper for Settings {
     fn configure(settings: &str) -> Result<Self, Vec<Problem>> {
         Settings::parse(settings)
+    }
+
+    fn understanding(&self) -> Understanding {
+        Understanding { custom_fields: self.custom_fields.clone(), remarks: self.remarks.clone() }
     }
 
     fn translate(&self, change: &Change) -> Result<Vec<Proposal>, Skip> {

@@ -1,53 +1,163 @@
 //! One change in, proposals or the reason for silence out.
 
-use crate::event;
-use crate::settings::{EventRule, Settings};
-use convey_sdk::Person;
-use convey_sdk::identity;
 use convey_sdk::trigger::{TriggerKey, facts};
-use convey_sdk::types::{Change, Proposal, Skip, SkipCode};
+use convey_sdk::types::{Change, Effect, Proposal, Skip, SkipCode};
+use convey_sdk::{Person, identity};
+
+use crate::expression::Facts;
+use crate::settings::{Matching, Rule, Settings};
+use crate::{audience, command, event};
+
+/// Why a rule that is about a change still asks for nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// What kind of reason.
+    pub code: SkipCode,
+    /// The reason in words.
+    pub reason: String,
+}
+
+impl Refusal {
+    /// The change lacks what the effect needs.
+    pub fn invalid(reason: impl Into<String>) -> Self {
+        Self { code: SkipCode::Invalid, reason: reason.into() }
+    }
+
+    /// There is nothing to do.
+    pub fn filtered(reason: impl Into<String>) -> Self {
+        Self { code: SkipCode::Filtered, reason: reason.into() }
+    }
+}
 
 /// What `settings` say about a change. A function of these two alone.
 ///
 /// # Errors
-/// The reason why nothing is said: no rule, no consent, nobody to be found by, or a rule that cannot be met.
+/// The reason why nothing is said: no rule, no condition that holds, no consent, nobody to be found by, or a rule that cannot be met.
 pub fn translate(settings: &Settings, change: &Change) -> Result<Vec<Proposal>, Skip> {
     let facts = facts(&change.trigger);
-    let told: Vec<(TriggerKey, &EventRule)> =
-        facts.iter().filter_map(|key| settings.event(*key).map(|rule| (*key, rule))).collect();
-    let Some((first, _)) = told.first() else { return Err(no_rule(&facts)) };
-    let skip = |code, key: TriggerKey, reason: &str| Skip {
-        code,
-        rule: Some(key.as_str().to_owned()),
-        reason: reason.to_owned(),
-    };
-    if settings.respect_do_not_disturb && change.contact.consent.do_not_disturb {
-        return Err(skip(SkipCode::NoConsent, *first, "the contact asked not to be disturbed"));
-    }
-    let person = Person::of(change, settings.country);
-    if let Some(reason) = identity::unusable(&person) {
-        return Err(skip(SkipCode::NoIdentity, *first, &reason));
-    }
-    let mut proposals = Vec::with_capacity(told.len());
-    let mut refused = None;
-    for (key, rule) in told {
-        match event::proposal(change, key, rule, &person, settings) {
-            Ok(proposal) => proposals.push(proposal),
-            Err(refusal) => refused = refused.or(Some(skip(refusal.code, key, &refusal.reason))),
+    let mut telling = Telling { settings, change, person: None, proposals: Vec::new(), refused: None };
+    let mut is_about = false;
+    for fact in &facts {
+        for rule in settings.rules.iter().filter(|rule| rule.is_about(*fact)) {
+            is_about = true;
+            if telling.apply(rule, Facts { change, fact: *fact }) && settings.matching == Matching::First {
+                break;
+            }
         }
     }
-    match refused {
-        Some(skip) if proposals.is_empty() => Err(skip),
-        _ => Ok(proposals),
+    match telling.refused {
+        _ if !is_about => Err(no_rule(&facts)),
+        Some((rule, Refusal { code, reason })) if telling.proposals.is_empty() => {
+            Err(Skip { code, rule: Some(rule), reason })
+        }
+        _ => Ok(telling.proposals),
     }
 }
 
 fn no_rule(facts: &[TriggerKey]) -> Skip {
-    let reason = match facts {
+    Skip::no_rule(match facts {
         [] => "the change holds no known fact: no tag changed, or the opportunity's status is unknown".to_owned(),
-        facts => facts.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(", "),
-    };
-    Skip { code: SkipCode::NoRule, rule: None, reason }
+        facts => facts.iter().map(|fact| fact.as_str()).collect::<Vec<_>>().join(", "),
+    })
+}
+
+/// What is being said of one change.
+struct Telling<'a> {
+    settings: &'a Settings,
+    change: &'a Change,
+    /// Hashed once, and only when somebody is told of.
+    person: Option<Person>,
+    proposals: Vec<Proposal>,
+    /// The gravest refusal so far: what a person would want to mend first.
+    refused: Option<(String, Refusal)>,
+}
+
+impl Telling<'_> {
+    /// Applies a rule to one fact; whether its condition held.
+    fn apply(&mut self, rule: &Rule, facts: Facts<'_>) -> bool {
+        if let Some(condition) = &rule.when {
+            match condition.holds(&self.settings.language, facts) {
+                Some(true) => {}
+                Some(false) => {
+                    self.refuse(rule, Refusal::filtered("its condition does not hold"));
+                    return false;
+                }
+                None => {
+                    self.refuse(
+                        rule,
+                        Refusal::filtered(
+                            "its condition cannot be told: a field it reads has no value, or one of another kind",
+                        ),
+                    );
+                    return false;
+                }
+            }
+        }
+        if let Some(asked) = &rule.event {
+            let told = self.person().map(|person| event::proposal(facts, rule, asked, person, self.settings));
+            self.settle(rule, told);
+        }
+        if let Some(asked) = &rule.audience {
+            let told = match audience::needs_consent(asked) {
+                true => self.person(),
+                // Whoever wants no more to do with it may always leave.
+                false => self.identified(),
+            };
+            let told = told.map(|person| audience::proposal(facts, rule, asked, person, self.settings));
+            self.settle(rule, told);
+        }
+        if let Some(asked) = &rule.command {
+            let told = command::proposal(facts, rule, asked, self.settings);
+            self.settle(rule, Ok(told));
+        }
+        true
+    }
+
+    fn settle(&mut self, rule: &Rule, told: Result<Result<Proposal, Refusal>, Refusal>) {
+        match told.and_then(|told| told) {
+            Ok(proposal) if self.is_told(&proposal) => {
+                self.refuse(rule, Refusal::filtered("an earlier rule says the same of this change"));
+            }
+            Ok(proposal) => self.proposals.push(proposal),
+            Err(refusal) => self.refuse(rule, refusal),
+        }
+    }
+
+    /// The same event of the same fact is told once, by the rule that comes first.
+    fn is_told(&self, proposal: &Proposal) -> bool {
+        let Effect::Convert(event) = &proposal.effect else { return false };
+        self.proposals.iter().any(|told| matches!(&told.effect, Effect::Convert(told) if told.id == event.id))
+    }
+
+    fn refuse(&mut self, rule: &Rule, refusal: Refusal) {
+        let gravity = |refusal: &Refusal| match refusal.code {
+            SkipCode::NoRule => 0,
+            SkipCode::Filtered => 1,
+            SkipCode::NoConsent => 2,
+            SkipCode::NoIdentity => 3,
+            SkipCode::Invalid => 4,
+        };
+        if self.refused.as_ref().is_none_or(|(_, known)| gravity(known) < gravity(&refusal)) {
+            self.refused = Some((rule.name.clone(), refusal));
+        }
+    }
+
+    /// The person, if the ad platform may be told of it.
+    fn person(&mut self) -> Result<Person, Refusal> {
+        if self.settings.respect_do_not_disturb && self.change.contact.consent.do_not_disturb {
+            let reason = "the contact asked not to be disturbed".to_owned();
+            return Err(Refusal { code: SkipCode::NoConsent, reason });
+        }
+        self.identified()
+    }
+
+    fn identified(&mut self) -> Result<Person, Refusal> {
+        let person = self.person.get_or_insert_with(|| Person::of(self.change, self.settings.country));
+        match identity::unusable(person) {
+            Some(reason) => Err(Refusal { code: SkipCode::NoIdentity, reason }),
+            None => Ok(person.clone()),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use convey_sdk::types::Problem;
 
+use super::check::Value;
+
 /// A problem at a byte range of `text`. Lines and columns count from 1 and, like the length, in characters; a range over several
 /// lines is cut at the end of the first.
 pub(super) fn problem(text: &str, span: Range<usize>, message: String, hint: Option<String>) -> Problem {
@@ -15,8 +17,21 @@ pub(super) fn problem(text: &str, span: Range<usize>, message: String, hint: Opt
     Problem { line: word(line), column: word(column), length: word(marked), message, hint }
 }
 
+/// The byte range of characters inside a text value. Where the file writes the text otherwise than it reads (escapes), it is the whole value.
+pub(super) fn inside(text: &str, value: &Value<'_>, at: usize, length: usize) -> Range<usize> {
+    let span = value.span();
+    let (Some(raw), Some(read)) = (text.get(span.clone()), value.get_ref().as_str()) else { return span };
+    // A text is trimmed before it is taken apart.
+    let read = read.trim();
+    let Some(start) = raw.find(read).map(|offset| span.start + offset) else { return span };
+    let byte = |count: usize| read.char_indices().nth(count).map_or(read.len(), |(byte, _)| byte);
+    let (from, to) = (start + byte(at), start + byte(at + length));
+    // A place at the very end points at the quote.
+    if from == to { from..(to + 1).min(span.end) } else { from..to }
+}
+
 /// "did you mean" for the known word nearest to `word`, else the list of all.
-pub(super) fn hint<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+pub(crate) fn hint<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     let nearest = known.clone().map(|candidate| (distance(word, candidate), candidate)).min();
     match nearest {
         Some((distance, candidate)) if distance <= 1 + candidate.len() / 3 => format!("did you mean `{candidate}`?"),

@@ -4,7 +4,8 @@ use super::*;
 use crate::default_mapping;
 use convey_sdk::samples::{change, opportunity, touch};
 use convey_sdk::types::{
-    ActionSource, Appointment, Attribution, ConversionEvent, CustomValue, Effect, ReportedConversion, TagDelta, Trigger,
+    ActionSource, Appointment, Attribution, ConversionEvent, CrmCommand, CustomField, CustomValue, Effect, FieldValue,
+    Membership, ReportedConversion, TagDelta, Trigger,
 };
 
 fn with(settings: &str) -> Settings {
@@ -176,6 +177,135 @@ fn a_website_event_carries_its_page_without_the_query() {
     );
     assert_eq!(event.user_data.user_agent.as_deref(), Some("Mozilla/5.0"));
     assert!(event.custom_data.is_empty());
+}
+
+fn rules(text: &str, change: &Change) -> Vec<Proposal> {
+    translate(&with(text), change).expect("proposals")
+}
+
+#[test]
+fn conditions_choose_and_the_first_may_be_enough() {
+    let both = "[[rule]]\nname = \"big\"\nwhen = \"opportunity.value > 100\"\nevent = \"Big\"\n\
+                [[rule]]\nname = \"any\"\non = \"opportunity-open\"\nevent = \"Any\"\n";
+    let named = |text: &str, value: f64| -> Vec<String> {
+        rules(text, &change(opportunity("open", Some(value)))).iter().map(|told| event(told).name.clone()).collect()
+    };
+    assert_eq!(named(both, 120.0), ["Big", "Any"]);
+    assert_eq!(named(both, 20.0), ["Any"]);
+    assert_eq!(named(&format!("match = \"first\"\n{both}"), 120.0), ["Big"]);
+    let (code, rule, reason) = skipped(
+        "[[rule]]\nname = \"big\"\nwhen = \"opportunity.value > 100\"\nevent = \"Big\"",
+        &change(opportunity("open", None)),
+    );
+    assert_eq!((code, rule.as_deref()), (SkipCode::Filtered, Some("big")));
+    assert!(reason.starts_with("its condition cannot be told"), "{reason}");
+}
+
+#[test]
+fn two_rules_that_say_the_same_say_it_once() {
+    let told = rules(
+        "[[rule]]\nname = \"a\"\nevent = \"Lead\"\n[[rule]]\nname = \"b\"\nevent = \"Lead\"",
+        &change(Trigger::ContactCreated),
+    );
+    assert_eq!(told.iter().map(|told| told.rule.as_str()).collect::<Vec<_>>(), ["a"]);
+}
+
+#[test]
+fn amounts_and_data_are_worked_out() {
+    let mut change = change(opportunity("won", Some(1_000.0)));
+    change.contact.custom_fields =
+        vec![CustomField { key: "margin".into(), name: None, value: FieldValue::Text("0.5".into()) }];
+    change.contact.tags = vec!["a".into(), "b".into()];
+    let told = rules(
+        r#"[[rule]]
+name = "r"
+event = { name = "Purchase", value = "{opportunity.value * double(contact.fields.margin)}", currency = "EUR", data = { tags = "{contact.tags}", tier = "{value > 500.0 ? 'gold' : 'silver'}", n = 2, stage = "S: {stage}", nothing = "{contact.gender}" } }"#,
+        &change,
+    );
+    let event = event(&told[0]);
+    assert_eq!((event.value, event.currency.as_deref()), (Some(500.0), Some("EUR")));
+    assert_eq!(
+        (text(event, "tags"), text(event, "tier"), text(event, "stage")),
+        (Some("a, b"), Some("gold"), Some("S: Proposal sent"))
+    );
+    assert!(event.custom_data.contains(&("n".into(), CustomValue::Number(2.0))));
+    assert_eq!(told[0].omitted.iter().map(|left| left.field.as_str()).collect::<Vec<_>>(), ["nothing"]);
+    let personal =
+        rules("[[rule]]\nname = \"r\"\nevent = { name = \"E\", data = { x = \"to {contact.email}\" } }", &change);
+    assert_eq!(personal[0].omitted[0].field, "x", "an address stays behind");
+}
+
+#[test]
+fn the_browsers_event_has_the_browsers_id() {
+    let settings = "[[rule]]\nname = \"r\"\non = \"contact-created\"\nevent = { name = \"Lead\", pixel = true }";
+    let mut change = change(Trigger::ContactCreated);
+    let own = told("", &change).id;
+    let told = rules(settings, &change);
+    assert_eq!((&event(&told[0]).id, told[0].omitted[0].field.as_str()), (&own, "event-id"));
+    change.contact.first_touch = Some(Attribution { event_id: Some("px-1".into()), ..touch() });
+    assert_eq!(event(&rules(settings, &change)[0]).id, "px-1");
+    change.contact.first_touch = Some(Attribution { event_id: Some("ann@example.com".into()), ..touch() });
+    assert_eq!(event(&rules(settings, &change)[0]).id, own);
+}
+
+#[test]
+fn people_join_and_leave_audiences() {
+    let settings = "[[rule]]\nname = \"in\"\non = \"tag-added\"\nwhen = 'tagName == \"vip\"'\naudience = { join = \"VIP\" }\n\
+                    [[rule]]\nname = \"out\"\non = \"tag-removed\"\naudience = { leave = \"VIP\" }";
+    let moved = |added: &[&str], removed: &[&str]| {
+        let texts = |tags: &[&str]| tags.iter().map(|tag| (*tag).to_owned()).collect();
+        change(Trigger::TagsChanged(TagDelta { added: texts(added), removed: texts(removed) }))
+    };
+    let told = rules(settings, &moved(&["vip"], &["old"]));
+    let [Effect::Audience(into), Effect::Audience(out)] = [&told[0].effect, &told[1].effect] else {
+        panic!("{told:?}")
+    };
+    assert_eq!((into.membership, out.membership), (Membership::Join, Membership::Leave));
+    assert_eq!(into.user_data.emails.len(), 1);
+    let mut quiet = moved(&["vip"], &["vip"]);
+    quiet.contact.consent.do_not_disturb = true;
+    assert_eq!(
+        rules(settings, &quiet).iter().map(|told| told.rule.as_str()).collect::<Vec<_>>(),
+        ["out"],
+        "leaving needs no consent"
+    );
+}
+
+#[test]
+fn the_crm_is_asked_for_what_is_not_so_yet() {
+    let tag = "[[rule]]\nname = \"tag\"\nwhen = 'contact.email.endsWith(\"@Example.com\")'\ncommand = { add_tags = [\"Partner\", \"{contact.city}\"] }";
+    let mut change = change(Trigger::ContactCreated);
+    let command = |change: &Change, text: &str| match rules(text, change).remove(0).effect {
+        Effect::Command(command) => command,
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(command(&change, tag), CrmCommand::AddTags(tags) if tags == ["Partner", "Menlo Park"]));
+    change.contact.tags = vec!["partner".into()];
+    assert!(matches!(command(&change, tag), CrmCommand::AddTags(tags) if tags == ["Menlo Park"]));
+    change.contact.tags.push("menlo park".into());
+    assert_eq!(skipped(tag, &change).2, "the contact has these tags already");
+    let task = "[[rule]]\nname = \"call\"\ncommand = { create_task = { title = \"Call {contact.first_name}\", due_in = \"1h\" } }";
+    let CrmCommand::CreateTask(draft) = command(&change, task) else { panic!("no task") };
+    assert_eq!(
+        (draft.title.as_deref(), draft.due_at, draft.completed),
+        (Some("Call Ann"), Some(change.occurred_at + 3_600_000), Some(false))
+    );
+    change.contact.consent.do_not_disturb = true;
+    assert!(matches!(command(&change, task), CrmCommand::CreateTask(_)), "the CRM is not the ad platform");
+    assert_eq!(skipped(task, &Change { trigger: Trigger::ContactDeleted, ..change }).2, "the contact is gone");
+}
+
+#[test]
+fn limited_data_use_goes_by_state() {
+    let settings = "limited_data_use = [\"CA\"]\n[events]\ncontact-created = \"Lead\"";
+    let mut change = change(Trigger::ContactCreated);
+    assert!(told(settings, &change).limited_data_use, "California");
+    change.contact.state = Some("Texas".into());
+    assert!(!told(settings, &change).limited_data_use);
+    change.contact.state = None;
+    assert!(told(settings, &change).limited_data_use, "who says no state may live there");
+    change.contact.country = Some("DE".into());
+    assert!(!told(settings, &change).limited_data_use);
 }
 
 proptest! {
