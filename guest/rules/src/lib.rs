@@ -9,6 +9,8 @@ pub mod default_mapping;
 pub mod event;
 pub mod expression;
 pub mod settings;
+#[cfg(test)]
+mod templates;
 pub mod translate;
 
 use convey_sdk::types::{Change, Problem, Proposal, Skip};

@@ -397,6 +397,15 @@ mod tests {
     }
 
     #[test]
+    fn every_name_is_explained_in_the_guide() {
+        let guide = include_str!("../../../../docs/mapping.md");
+        for name in NAMES {
+            assert!(guide.contains(&format!("| `{}` | ", name.path)), "{} is missing", name.path);
+            assert!(guide.contains(name.meaning), "{}: {}", name.path, name.meaning);
+        }
+    }
+
+    #[test]
     fn people_may_write_their_own_words() {
         for (written, meant) in [
             ("lastUpdated", "contact.updated_at"),
