@@ -30,6 +30,7 @@ mod rig;
 mod signatures;
 mod swap;
 mod tap;
+mod templates;
 mod translate;
 mod vendor;
 mod wire;
