@@ -25,6 +25,19 @@ pub enum LoadError {
         /// What it exports.
         exports: String,
     },
+    /// The component was built for a version of the contract that this host does not speak.
+    #[error(
+        "`{name}` exports {exports}, and this host speaks {}. Take a component and a convey of one release, or build it against this one's wit/",
+        world.interface()
+    )]
+    OtherVersion {
+        /// The component's name.
+        name: String,
+        /// Its world.
+        world: World,
+        /// The interface it exports, with its version.
+        exports: String,
+    },
     /// The component wants an import it may not have.
     #[error("`{name}` imports {imports}, which a {world} may not. {}", world.import_hint())]
     Forbidden {

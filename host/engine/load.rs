@@ -19,6 +19,9 @@ pub enum World {
     Sink,
 }
 
+/// Every world there is.
+const WORLDS: [World; 3] = [World::Source, World::Mapper, World::Sink];
+
 const TYPES: &str = "convey:pipeline/types@0.1.0";
 
 /// What the standard library and an HTTP crate need. Files and sockets are not among it.
@@ -37,9 +40,13 @@ impl World {
 
     /// The world of a component that exports `names`.
     fn of<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<Self> {
-        names.find_map(|name| {
-            [World::Source, World::Mapper, World::Sink].into_iter().find(|world| world.interface() == name)
-        })
+        names.find_map(|name| WORLDS.into_iter().find(|world| world.interface() == name))
+    }
+
+    /// The world that `name` is the interface of in another version of the contract.
+    fn of_another_version(name: &str) -> Option<Self> {
+        let unversioned = |name: &str| name.split_once('@').map(|(interface, _)| interface.to_owned());
+        WORLDS.into_iter().find(|world| unversioned(world.interface()) == unversioned(name))
     }
 
     fn allows(self, import: &str) -> bool {
@@ -120,6 +127,15 @@ impl Engine {
         let exports: Vec<&str> = kind.exports(&self.wasm).map(|(name, _)| name).collect();
         let imports: Vec<String> = kind.imports(&self.wasm).map(|(name, _)| name.to_owned()).collect();
         let Some(world) = World::of(exports.iter().copied()) else {
+            for export in &exports {
+                if let Some(world) = World::of_another_version(export) {
+                    return Err(LoadError::OtherVersion {
+                        name: name.to_owned(),
+                        world,
+                        exports: (*export).to_owned(),
+                    });
+                }
+            }
             let exports = if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") };
             return Err(LoadError::NotAComponent {
                 name: name.to_owned(),

@@ -8,7 +8,7 @@ use crate::program::Folder;
 
 const MOST_LINES: usize = 150;
 /// Where our files are.
-const FOLDERS: [&str; 6] = ["wit", "guest", "host", "tests", "docs", ".ci"];
+const FOLDERS: [&str; 7] = ["wit", "guest", "host", "tests", "examples", "docs", ".ci"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -16,7 +16,7 @@ fn root() -> &'static Path {
 
 /// Every page people read, with its text.
 fn pages() -> Vec<(PathBuf, String)> {
-    let mut pages = vec![root().join("README.md")];
+    let mut pages = vec![root().join("README.md"), root().join("tests/cases/README.md")];
     for folder in FOLDERS {
         pages.push(root().join(folder).join("README.md"));
     }

@@ -5,12 +5,14 @@
 mod canary;
 mod catalogue;
 mod cli;
+mod conformance;
 mod crash;
 mod crm;
 mod crm_write;
 mod demo;
 mod docs;
 mod doctor;
+mod elsewhere;
 mod floors;
 mod full;
 mod gaps;

@@ -45,6 +45,16 @@ fn what_is_no_component_is_refused_with_the_way_to_make_one() {
     }
 }
 
+#[test]
+fn a_component_of_another_version_of_the_contract_is_refused_with_both_versions() {
+    let newer = guests::of_next_version(builtin("rules").unwrap().bytes);
+    let refused = engine(LIMITS).load("newer", &newer).map(|_| ()).unwrap_err();
+    assert!(matches!(refused, LoadError::OtherVersion { world: World::Mapper, .. }), "{refused}");
+    let text = refused.to_string();
+    let wanted = "`newer` exports convey:pipeline/mapper@0.2.0, and this host speaks convey:pipeline/mapper@0.1.0. ";
+    assert!(text.starts_with(wanted), "{text}");
+}
+
 /// A change here is a change of what operators are asked to grant.
 #[test]
 fn the_built_in_components_import_what_their_world_needs_and_no_more() {

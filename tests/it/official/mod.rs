@@ -45,7 +45,8 @@ fn descriptions(test: &str) -> Option<PathBuf> {
     None
 }
 
-fn skipped(test: &str, why: &str) {
+/// Says that a test found nothing to work with.
+pub fn skipped(test: &str, why: &str) {
     // Not by a macro: the harness would keep what a test prints that passes.
     std::io::stderr().write_all(format!("skipped: {test}: {why}\n").as_bytes()).unwrap();
 }
