@@ -3,6 +3,7 @@
 mod auth;
 mod crm;
 mod mapper;
+mod preview;
 mod token;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 pub use auth::Brought;
 pub use crm::{Command, Look, Probe};
 pub use mapper::{Proposed, SwapReport};
+pub use preview::Foreseen;
 pub use token::{Token, read_address, write_address};
 
 use crate::contract::Digest;
@@ -59,6 +61,7 @@ impl Admin {
             .route("/resume", post(resume))
             .route("/mapper/{name}/history", get(mapper::history))
             .route("/mapper/{name}/test", post(mapper::test))
+            .route("/mapper/{name}/preview", post(preview::preview))
             .route("/mapper/{name}/swap", post(mapper::swap))
             .route("/mapper/{name}/rollback", post(mapper::roll_back))
             .route("/crm/{connection}/ask", post(crm::ask))

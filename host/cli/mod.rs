@@ -14,6 +14,7 @@ mod desk;
 mod doctor;
 mod init;
 mod mapper;
+mod mapping;
 mod output;
 mod pause;
 mod person;
@@ -23,6 +24,7 @@ mod sandbox;
 pub mod setup;
 mod simulate;
 mod smoke;
+mod stage;
 mod status;
 mod sync;
 mod translate;
@@ -111,6 +113,8 @@ enum Command {
     /// Try, swap and roll back mappers
     #[command(subcommand)]
     Mapper(mapper::Mapper),
+    /// Begin with a template, check a mapping, and see what it would say
+    Mapping(mapping::Mapping),
     /// List, inspect, export and approve components
     #[command(subcommand)]
     Component(component::Component),
@@ -173,6 +177,7 @@ async fn obey(command: Command, context: &Context) -> Result<(), Exit> {
         Command::Sync(sync) => sync.run(context).await,
         Command::Backfill(backfill) => backfill.run(context).await,
         Command::Mapper(mapper) => mapper.run(context).await,
+        Command::Mapping(mapping) => mapping.run(context).await,
         Command::Component(component) => component.run(context).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "convey", &mut std::io::stdout());

@@ -29,6 +29,8 @@ pub enum Exit {
     App(AppError),
     /// It has said what there is to say: 1.
     Said,
+    /// It has said what is wrong with a configuration or a mapping: 78.
+    Wrong,
     /// Nobody reads its output any more: 0.
     Unread,
 }
@@ -38,6 +40,7 @@ impl Exit {
     pub(super) fn show(self, format: Format) -> ExitCode {
         let (code, text, blame) = match self {
             Exit::Said => return ExitCode::FAILURE,
+            Exit::Wrong => return ExitCode::from(78),
             Exit::Unread => return ExitCode::SUCCESS,
             Exit::Failed(error) => (1, format!("{error:#}"), None),
             Exit::Asked(text) => (2, text, None),
@@ -69,7 +72,7 @@ impl Exit {
             Exit::Asked(text) | Exit::Missing(text) => text.clone(),
             Exit::Configuration(problems) => problems.to_string(),
             Exit::App(error) => error.to_string(),
-            Exit::Said | Exit::Unread => String::new(),
+            Exit::Said | Exit::Wrong | Exit::Unread => String::new(),
         }
     }
 }

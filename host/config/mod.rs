@@ -26,6 +26,7 @@ pub use checked::{
     Access, Admin, Ambiguous, Auth, ComponentRef, Config, Connection, Destination, Ingress, Limits, Mapper, OauthApp,
     RateLimit, Retention, Sink, Source, Terms,
 };
+pub use nearest::nearest;
 pub use problem::{Place, Problem, Problems};
 pub use reload::{Reload, reloadable};
 pub use schedule::{Schedule, span};

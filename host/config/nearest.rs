@@ -1,7 +1,7 @@
 //! Did you mean: the known word nearest to a mistyped one.
 
 /// The candidate within reach of `word`: a third of its letters may differ, at least one, a swap of neighbours counting as one.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let reach = (word.chars().count() / 3).max(1);
     candidates
         .into_iter()

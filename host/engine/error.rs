@@ -1,6 +1,6 @@
 //! Why a component does not load.
 
-use super::World;
+use super::{Placed, World};
 
 /// Variants by what the operator does next.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +58,8 @@ pub enum LoadError {
         name: String,
         /// One problem a line, with line and column where the component gives them.
         problems: String,
+        /// The same one by one.
+        placed: Vec<Placed>,
     },
     /// The engine itself cannot be set up.
     #[error("the WebAssembly engine cannot start: {0}")]

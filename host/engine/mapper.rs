@@ -8,6 +8,29 @@ use super::worlds::mapper::exports::convey::pipeline::mapper::{Problem, Understa
 use super::{Engine, Fault, LoadError, Loaded, World};
 use crate::contract::{Change, Effect, Proposal, Skip, has_wild_number};
 
+/// A mistake in settings, or a remark on them: where, what, and as a person reads it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Placed {
+    /// The line, from 1.
+    pub line: u32,
+    /// The column, from 1.
+    pub column: u32,
+    /// How many letters it is about.
+    pub length: u32,
+    /// What is the matter.
+    pub message: String,
+    /// What to write instead.
+    pub hint: Option<String>,
+    /// All of it as text: place, line, caret, help.
+    pub text: String,
+}
+
+impl std::fmt::Display for Placed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 /// One answer of a mapper.
 pub type Translation = Result<Vec<Proposal>, Skip>;
 
@@ -34,10 +57,12 @@ impl Mapper {
                 mapper.understanding = understanding;
                 Ok(mapper)
             }
-            Err(problems) => Err(LoadError::Settings {
-                name: mapper.loaded.name.to_string(),
-                problems: render(&mapper.settings, &problems),
-            }),
+            Err(problems) => {
+                let placed = placed(&mapper.settings, &problems);
+                let name = mapper.loaded.name.to_string();
+                let lines: Vec<&str> = placed.iter().map(|problem| problem.text.as_str()).collect();
+                Err(LoadError::Settings { name, problems: lines.join("\n"), placed })
+            }
         }
     }
 
@@ -56,9 +81,9 @@ impl Mapper {
         &self.understanding.custom_fields
     }
 
-    /// What it remarked on its settings though it took them, as a person reads it: place, line, caret.
-    pub fn remarks(&self) -> Vec<String> {
-        self.understanding.remarks.iter().map(|remark| rendered(&self.settings, remark)).collect()
+    /// What it remarked on its settings though it took them.
+    pub fn remarks(&self) -> Vec<Placed> {
+        placed(&self.settings, &self.understanding.remarks)
     }
 
     /// One answer a change, in order. A Fault says nothing about which change broke it: halve the batch to find out.
@@ -128,9 +153,16 @@ fn broken(change: &Change, proposals: &[Proposal]) -> Option<String> {
     too_much(proposals).or_else(|| smuggled(change, proposals))
 }
 
-/// Problems as a person reads them, one under another.
-fn render(settings: &str, problems: &[Problem]) -> String {
-    problems.iter().map(|problem| rendered(settings, problem)).collect::<Vec<_>>().join("\n")
+fn placed(settings: &str, problems: &[Problem]) -> Vec<Placed> {
+    let placed = |problem: &Problem| Placed {
+        line: problem.line,
+        column: problem.column,
+        length: problem.length,
+        message: problem.message.clone(),
+        hint: problem.hint.clone(),
+        text: rendered(settings, problem),
+    };
+    problems.iter().map(placed).collect()
 }
 
 /// One problem: place, line, caret, help.

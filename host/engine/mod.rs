@@ -25,7 +25,7 @@ pub use cache::CodeCache;
 pub use error::LoadError;
 pub use fault::{Fault, FaultKind};
 pub use load::{Loaded, World};
-pub use mapper::{Mapper, Translation};
+pub use mapper::{Mapper, Placed, Translation};
 pub use sink::{Destination as SinkDestination, Outcome, Profile as SinkProfile, Shipment, Sink};
 pub use source::{
     Answer, BusinessFilter, ContactFilter, Encoding, Envelope, Execution, Gap, GrantState, Identity, Installation,

@@ -1,10 +1,12 @@
-//! Cases: a contact or webhook as the CRM writes it, and the effects it must give.
+//! Cases: a contact or webhook as the CRM writes it, or a change, and the effects it must give.
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::partial;
+use crate::contract::Change;
 use crate::engine::Subject;
 
 /// In whose name a body is read that comes alone, in a case or through `convey translate`. Ids derive from it, so it is one and the same
@@ -28,8 +30,10 @@ pub struct Case {
     pub name: String,
     /// The trigger of a bare contact, `contact-created` say.
     pub trigger: Option<String>,
-    /// A contact or a webhook body, as the CRM writes it.
-    pub delivery: Value,
+    /// A contact or a webhook body, as the CRM writes it. This or a change.
+    pub delivery: Option<Value>,
+    /// A change in the contract's own words; what it leaves out is blank.
+    pub change: Option<Value>,
     /// What must come out: the effects as `convey translate` prints them. Left out: anything, as long as it is always the same.
     pub effects: Option<Value>,
     /// The code of the skip that must come out instead.
@@ -48,7 +52,7 @@ pub enum CaseError {
         source: std::io::Error,
     },
     /// A file is not a case.
-    #[error("{path}: {source}. A case is {{\"delivery\": …, \"trigger\"?, \"effects\"? or \"skip\"?}}")]
+    #[error("{path}: {source}. A case is {{\"delivery\": …, \"trigger\"?, \"effects\"? or \"skip\"?}} or {{\"change\": …, \"effects\"? or \"skip\"?}}")]
     NotACase {
         /// The file.
         path: String,
@@ -57,7 +61,34 @@ pub enum CaseError {
     },
 }
 
+/// What a case is about.
+pub enum About<'a> {
+    /// A body to be read by a source, with the trigger of a bare contact.
+    Delivery(&'a Value, Option<&'a str>),
+    /// A change as it is.
+    Change(Box<Change>),
+}
+
 impl Case {
+    /// What it is about.
+    ///
+    /// # Errors
+    /// What is wrong with it: both or neither are given, or the change is none.
+    pub fn about(&self) -> Result<About<'_>, String> {
+        match (&self.delivery, &self.change, &self.trigger) {
+            (Some(delivery), None, trigger) => Ok(About::Delivery(delivery, trigger.as_deref())),
+            (None, Some(_), Some(_)) => Err("a change names its trigger itself: move `trigger` into `change`".to_owned()),
+            (None, Some(given), None) => Ok(About::Change(Box::new(partial::change(given)?))),
+            (Some(_), Some(_), _) => Err("it holds a `delivery` and a `change`: keep one".to_owned()),
+            (None, None, _) => Err("it holds neither a `delivery` nor a `change`".to_owned()),
+        }
+    }
+
+    /// Whether a source must read it.
+    pub fn needs_source(&self) -> bool {
+        self.delivery.is_some()
+    }
+
     /// Every `.json` file of a folder, by name.
     pub fn folder(folder: &Path) -> Result<Vec<Self>, CaseError> {
         let unreadable = |source| CaseError::Unreadable { path: folder.display().to_string(), source };

@@ -100,9 +100,11 @@ impl Flow {
         Ok(prepare::prepare(self.engine(), candidate, source, cases, stored, Some(&live.mapper)).await?)
     }
 
-    /// Makes a prepared mapper live: the row first, then the pointer. A batch under way ends with the generation it began with.
+    /// Makes a prepared mapper live: the row first, then the pointer. A batch under way ends with the generation it began with. One that asked for what is
+    /// not carried is refused here, wherever it comes from.
     pub async fn commit(&self, mapper: &str, prepared: Prepared, reason: Reason) -> Result<Arc<Generation>, SwapError> {
-        let Prepared { mapper: ready, component, cases, diff } = prepared;
+        prepared.carried()?;
+        let Prepared { mapper: ready, component, cases, diff, .. } = prepared;
         let digest = ready.loaded().digest.to_string();
         self.store.put_component(&digest, &ready.loaded().name, component).await?;
         let row = NewGeneration {
@@ -134,7 +136,8 @@ impl Flow {
         // It was live before: its code is in the cache and its checks are done.
         let loaded = self.load(mapper.to_owned(), component.clone()).await?;
         let ready = Mapper::new(self.engine(), loaded, earlier.written.settings.clone()).await?;
-        let prepared = Prepared { mapper: ready, component, cases: earlier.written.cases, diff: Default::default() };
+        let (cases, diff, uncarried) = (earlier.written.cases, Default::default(), Vec::new());
+        let prepared = Prepared { mapper: ready, component, cases, diff, uncarried };
         self.commit(mapper, prepared, reason).await
     }
 

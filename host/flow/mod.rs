@@ -1,5 +1,7 @@
 //! The only floor that knows the order of steps: read, translate, ship, over three durable lines.
 
+mod blank;
+mod carry;
 mod case;
 mod crm;
 mod effects;
@@ -8,9 +10,12 @@ pub mod judge;
 mod lanes;
 mod login;
 mod meet;
+mod partial;
 mod plan;
 mod poll;
 mod prepare;
+mod preview;
+mod quality;
 mod read;
 mod retry;
 mod room;
@@ -27,6 +32,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
+pub use carry::Uncarried;
 pub use case::{Case, CaseError, alone};
 pub use crm::{CrmError, Executed};
 pub use effects::effects_json;
@@ -34,7 +40,9 @@ pub use generation::{Generation, Reason, SwapError};
 pub use login::{GrantStatus, LoginError, Opened, Redirected};
 pub use meet::{company_holder, holder_name};
 pub use plan::{Connection, Crm, Destination, Plan, Right, is_used};
-pub use prepare::{Candidate, Diff, PrepareError, Prepared, prepare};
+pub use prepare::{Candidate, Diff, Otherwise, PrepareError, Prepared, prepare};
+pub use preview::{Help, LeftOut, Preview, Row, Totals, preview, preview_of, supposed};
+pub use quality::{Missing, Quality, Remedy, quality};
 pub use retry::backoff;
 pub use sample::changes as sample_changes;
 pub use translate::translate_each;

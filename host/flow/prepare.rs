@@ -3,11 +3,12 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::case::{Case, alone};
+use super::carry::Uncarried;
+use super::case::{About, Case, alone};
 use super::effects::effects_json;
 use super::sample;
 use super::translate::translate_each;
-use crate::contract::{Change, Effect, Skip, kind, skip_code};
+use crate::contract::{Change, Skip, kind, skip_code};
 use crate::engine::{Engine, Fault, LoadError, Loaded, Mapper, Source, Translation};
 
 /// A mapper that wants to go live.
@@ -20,7 +21,7 @@ pub struct Candidate {
     pub settings: String,
 }
 
-/// A mapper that passed every check.
+/// A mapper that passed every check. Whether it may go live, [`Prepared::carried`] says.
 pub struct Prepared {
     /// Ready, with a warm instance.
     pub mapper: Mapper,
@@ -30,6 +31,18 @@ pub struct Prepared {
     pub cases: u32,
     /// How it differs from the mapper it would replace.
     pub diff: Diff,
+    /// What it asked for on the way that this host does not carry.
+    pub uncarried: Vec<Uncarried>,
+}
+
+impl Prepared {
+    /// Whether everything it asks for is carried: what is not may be tried, and does not go live.
+    ///
+    /// # Errors
+    /// The first rule that asks for more.
+    pub fn carried(&self) -> Result<(), PrepareError> {
+        self.uncarried.first().map_or(Ok(()), |uncarried| Err(uncarried.clone().into()))
+    }
 }
 
 /// How two mappers differ on the same changes.
@@ -67,17 +80,10 @@ pub enum PrepareError {
         /// Where the change came from.
         from: String,
     },
-    /// A case came out otherwise than it must.
-    #[error("case `{name}` came out otherwise:\n  wanted {wanted}\n  got    {got}")]
-    Case {
-        /// The case.
-        name: String,
-        /// What it must give.
-        wanted: Value,
-        /// What it gave.
-        got: Value,
-    },
-    /// A case's delivery is none.
+    /// Cases came out otherwise than they must.
+    #[error("{}", .0.iter().map(Otherwise::to_string).collect::<Vec<_>>().join("\n"))]
+    Cases(Vec<Otherwise>),
+    /// A case's delivery or change is none.
     #[error("case `{name}`: {text}")]
     CaseUnread {
         /// The case.
@@ -86,16 +92,23 @@ pub enum PrepareError {
         text: String,
     },
     /// It asks for what this host does not carry.
-    #[error("rule `{rule}` asks for {what}, which this version does not carry")]
-    Uncarried {
-        /// The rule.
-        rule: String,
-        /// Audience changes or CRM commands.
-        what: &'static str,
-    },
+    #[error(transparent)]
+    Uncarried(#[from] Uncarried),
     /// The thread that compiles broke.
     #[error("the compiler broke: {0}")]
     Compiler(String),
+}
+
+/// A case that came out otherwise than it must.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("case `{name}` came out otherwise:\n  wanted {wanted}\n  got    {got}")]
+pub struct Otherwise {
+    /// The case.
+    pub name: String,
+    /// What it must give.
+    pub wanted: Value,
+    /// What it gave.
+    pub got: Value,
 }
 
 /// A change with where it came from and what must come of it.
@@ -115,9 +128,7 @@ pub async fn prepare(
     stored: Vec<Change>,
     live: Option<&Mapper>,
 ) -> Result<Prepared, PrepareError> {
-    let Candidate { name, component, settings } = candidate;
-    let (loaded, component) = compile(engine, name, component).await?;
-    let mapper = Mapper::new(engine, loaded.clone(), settings.clone()).await?;
+    let (mapper, component) = ready(engine, candidate).await?;
     let of_sample = |change| Trial { change, from: "sample".to_owned(), wanted: None };
     let mut trials: Vec<Trial> = sample::changes().into_iter().map(of_sample).collect();
     for case in cases {
@@ -128,9 +139,16 @@ pub async fn prepare(
         None => Diff::default(),
     };
     trials.extend(stored.into_iter().map(|change| Trial { change, from: "stored".to_owned(), wanted: None }));
-    let twin = Mapper::new(engine, loaded, settings).await?;
-    check(&mapper, &twin, &trials).await?;
-    Ok(Prepared { mapper, component, cases: cases.len() as u32, diff })
+    let twin = Mapper::new(engine, mapper.loaded().clone(), mapper.settings().to_owned()).await?;
+    let uncarried = check(&mapper, &twin, &trials).await?;
+    Ok(Prepared { mapper, component, cases: cases.len() as u32, diff, uncarried })
+}
+
+/// A candidate compiled and configured, with its component's bytes: enough to ask it, not to trust it.
+pub(super) async fn ready(engine: &Engine, candidate: Candidate) -> Result<(Mapper, Vec<u8>), PrepareError> {
+    let Candidate { name, component, settings } = candidate;
+    let (loaded, component) = compile(engine, name, component).await?;
+    Ok((Mapper::new(engine, loaded, settings).await?, component))
 }
 
 /// Compiles on a thread of its own, behind everything else the machine has to do. It stays on that one: the engine is built without parallel
@@ -156,10 +174,15 @@ async fn compile(engine: &Engine, name: String, component: Vec<u8>) -> Result<(L
 /// A case's changes, each with what must come of it.
 async fn tried(case: &Case, source: Option<&Source>) -> Result<Vec<Trial>, PrepareError> {
     let unread = |text: String| PrepareError::CaseUnread { name: case.name.clone(), text };
-    let Some(source) = source else { return Err(unread("there is no source to read it".to_owned())) };
-    let body = serde_json::to_vec(&case.delivery).map_err(|error| unread(error.to_string()))?;
-    let read = source.interpret(&alone(), case.trigger.as_deref(), &[body]).await;
-    let changes = read.map_err(|fault| unread(fault.to_string()))?.remove(0).map_err(unread)?;
+    let changes = match case.about().map_err(unread)? {
+        About::Change(change) => vec![*change],
+        About::Delivery(delivery, trigger) => {
+            let Some(source) = source else { return Err(unread("there is no source to read it".to_owned())) };
+            let body = serde_json::to_vec(delivery).map_err(|error| unread(error.to_string()))?;
+            let read = source.interpret(&alone(), trigger, &[body]).await;
+            read.map_err(|fault| unread(fault.to_string()))?.remove(0).map_err(unread)?
+        }
+    };
     if changes.is_empty() {
         return Err(unread("its delivery holds no change".to_owned()));
     }
@@ -167,8 +190,8 @@ async fn tried(case: &Case, source: Option<&Source>) -> Result<Vec<Trial>, Prepa
     Ok(changes.into_iter().map(|change| Trial { change, from: case.name.clone(), wanted: wanted.clone() }).collect())
 }
 
-/// Every trial three times: in order, again in the same instance, and backwards in a fresh one.
-async fn check(mapper: &Mapper, twin: &Mapper, trials: &[Trial]) -> Result<(), PrepareError> {
+/// Every trial three times: in order, again in the same instance, and backwards in a fresh one. What it asks for in vain is answered.
+async fn check(mapper: &Mapper, twin: &Mapper, trials: &[Trial]) -> Result<Vec<Uncarried>, PrepareError> {
     let changes: Vec<Change> = trials.iter().map(|trial| trial.change.clone()).collect();
     let backwards: Vec<Change> = changes.iter().rev().cloned().collect();
     let breaks = |trial: &Trial, fault| PrepareError::Breaks {
@@ -184,32 +207,21 @@ async fn check(mapper: &Mapper, twin: &Mapper, trials: &[Trial]) -> Result<(), P
     let again = translate_each(mapper, &changes).await;
     let mut fresh = translate_each(twin, &backwards).await;
     fresh.reverse();
+    let uncarried = Uncarried::among(first.iter().flatten().flatten());
+    let mut otherwise = Vec::new();
     for (((trial, answer), again), fresh) in trials.iter().zip(first).zip(again).zip(fresh) {
         let breaks = |fault| breaks(trial, fault);
         if answer != again.map_err(breaks)? || answer != fresh.map_err(breaks)? {
             return Err(PrepareError::Impure { kind: kind(&trial.change.trigger), from: trial.from.clone() });
         }
-        carried(&answer)?;
         if let Some(wanted) = &trial.wanted {
             let got = as_case(&answer);
             if got != *wanted {
-                return Err(PrepareError::Case { name: trial.from.clone(), wanted: wanted.clone(), got });
+                otherwise.push(Otherwise { name: trial.from.clone(), wanted: wanted.clone(), got });
             }
         }
     }
-    Ok(())
-}
-
-fn carried(answer: &Translation) -> Result<(), PrepareError> {
-    for proposal in answer.iter().flatten() {
-        let what = match proposal.effect {
-            Effect::Convert(_) => continue,
-            Effect::Audience(_) => "audience changes",
-            Effect::Command(_) => "CRM commands",
-        };
-        return Err(PrepareError::Uncarried { rule: proposal.rule.clone(), what });
-    }
-    Ok(())
+    if otherwise.is_empty() { Ok(uncarried) } else { Err(PrepareError::Cases(otherwise)) }
 }
 
 /// What a case compares with: the effects, or the skip's code.

@@ -1,5 +1,6 @@
 //! A few invented changes that every mapper is tried on before it goes live: common, sparse, and odd.
 
+use super::blank;
 use crate::contract::types::{
     Attribution, Consent, CustomField, Note, Opportunity, ReportedConversion, Stage, TagDelta, Task,
 };
@@ -64,34 +65,7 @@ fn change(index: usize, trigger: Trigger, contact: Contact) -> Change {
 }
 
 fn sparse() -> Contact {
-    Contact {
-        id: "sample-sparse".into(),
-        location: "sample-location".into(),
-        business: None,
-        first_name: None,
-        last_name: None,
-        full_name: None,
-        emails: Vec::new(),
-        phones: Vec::new(),
-        gender: None,
-        date_of_birth: None,
-        street: None,
-        city: None,
-        state: None,
-        postal_code: None,
-        country: None,
-        tags: Vec::new(),
-        custom_fields: Vec::new(),
-        source: None,
-        consent: Consent { do_not_disturb: false, blocked_channels: Vec::new() },
-        first_touch: None,
-        last_touch: None,
-        created_at: None,
-        updated_at: None,
-        tasks: Vec::new(),
-        notes: Vec::new(),
-        appointments: Vec::new(),
-    }
+    Contact { id: "sample-sparse".into(), location: "sample-location".into(), ..blank::contact() }
 }
 
 fn full() -> Contact {

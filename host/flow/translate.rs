@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Flow;
+use super::carry::Uncarried;
 use super::plan::Connection;
 use crate::contract::{Change, Effect, Proposal, kind, skip_code};
 use crate::engine::{Fault, FaultKind, Mapper, Translation};
@@ -101,11 +102,11 @@ fn events(connection: &Connection, proposals: &[Proposal]) -> Translated {
     }
     let mut events = Vec::with_capacity(proposals.len() * connection.destinations.len());
     for proposal in proposals {
-        let event = match &proposal.effect {
-            Effect::Convert(event) => event,
-            Effect::Audience(_) => return cannot(proposal, "audience changes"),
-            Effect::Command(_) => return cannot(proposal, "CRM commands"),
-        };
+        // Parked, never dropped: what this host does not carry waits for one that does.
+        if let Some(uncarried) = Uncarried::of(proposal) {
+            return Translated::Dead { reason: uncarried.to_string() };
+        }
+        let Effect::Convert(event) = &proposal.effect else { continue };
         let bytes = match serde_json::to_vec(event) {
             Ok(bytes) => bytes,
             Err(error) => return Translated::Dead { reason: format!("the event cannot be kept: {error}") },
@@ -121,9 +122,4 @@ fn events(connection: &Connection, proposals: &[Proposal]) -> Translated {
         }));
     }
     Translated::Events(events)
-}
-
-/// Parked, never dropped: what this host does not carry waits for one that does.
-fn cannot(proposal: &Proposal, what: &str) -> Translated {
-    Translated::Dead { reason: format!("rule `{}` asks for {what}, which this version does not carry", proposal.rule) }
 }

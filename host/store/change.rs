@@ -98,6 +98,9 @@ pub(super) const CLAIM_CHANGES: &str =
 const RECENT: &str = "SELECT row, id, connection, kind, occurred_at, tries, subject, sealed FROM change
      ORDER BY row DESC LIMIT ?1";
 
+const RECENT_OF: &str = "SELECT row, id, connection, kind, occurred_at, tries, subject, sealed FROM change
+     WHERE connection = ?1 ORDER BY row DESC LIMIT ?2";
+
 type Sealed = (StoredChange, Lookup, Vec<u8>);
 
 impl Store {
@@ -143,6 +146,20 @@ impl Store {
         self.read(move |rows| {
             let mut query = rows.db.prepare_cached(RECENT)?;
             let found = query.query_map([int(limit as u64)], stored)?.collect::<Result<_, _>>()?;
+            Ok(rows.opened(found)?.0)
+        })
+        .await
+    }
+
+    /// The same of one connection.
+    ///
+    /// # Errors
+    /// As the database has it.
+    pub async fn recent_changes_of(&self, connection: &str, limit: usize) -> Result<Vec<StoredChange>, StoreError> {
+        let connection = connection.to_owned();
+        self.read(move |rows| {
+            let mut query = rows.db.prepare_cached(RECENT_OF)?;
+            let found = query.query_map(params![connection, int(limit as u64)], stored)?.collect::<Result<_, _>>()?;
             Ok(rows.opened(found)?.0)
         })
         .await

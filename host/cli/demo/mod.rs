@@ -1,7 +1,6 @@
 //! `convey demo`: the whole way on one machine, both vendors played by the sandbox, with a report a newcomer understands.
 
 mod report;
-mod stage;
 
 use std::time::Duration;
 
@@ -10,11 +9,11 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::output::Exit;
+use super::stage::Stage;
 use super::{Context, Format};
 use crate::flow::{Candidate, Reason};
 use crate::sandbox::{Play, Played};
 use report::Report;
-use stage::Stage;
 
 #[derive(Args)]
 pub(super) struct Demo {

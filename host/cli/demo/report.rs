@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::stage::Stage;
+use crate::cli::stage::Stage;
 use super::taken;
 use crate::cli::output::table;
 use crate::sandbox::{Accepted, Played};

@@ -1,4 +1,4 @@
-//! The demo's stage: a sandbox, and a convey that is set up for it as a person would, in a folder of its own.
+//! A stage for the demo and for previews: a sandbox, and a convey that is set up for it as a person would, in a folder of its own.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,15 +7,15 @@ use anyhow::Context as _;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::setup::{self, Answers, SandboxAnswers};
 use crate::app::{App, AppError, Never};
-use crate::cli::setup::{self, Answers, SandboxAnswers};
 use crate::clock::Clock;
 use crate::config;
 use crate::flow::Flow;
 use crate::sandbox::{Allowance, Options, Sandbox};
 use crate::vault::SecretRef;
 
-/// Everything that runs during the demo.
+/// Everything that runs on it.
 pub(super) struct Stage {
     /// Both vendors.
     pub sandbox: Sandbox,
