@@ -6,6 +6,7 @@ use convey::builtin::TEMPLATES;
 use convey::sandbox::{Kind, Play, Sandbox, Summary};
 use serde_json::Value;
 
+use crate::program::Folder;
 use crate::rig::{Convey, eventually, sandbox, second_connection};
 use crate::wire;
 
@@ -39,6 +40,25 @@ fn events(sandbox: &Sandbox) -> Vec<Value> {
 
 fn names(events: &[Value]) -> BTreeSet<&str> {
     events.iter().filter_map(|event| event["event_name"].as_str()).collect()
+}
+
+/// Each template is written out, is free of mistakes, and its cases come out as they say: at least three each, some of them a silence.
+#[test]
+fn every_template_is_written_out_and_passes_its_cases() {
+    let names: BTreeSet<&str> = TEMPLATES.iter().filter_map(|text| Some(text.path.split_once('/')?.0)).collect();
+    assert!(names.len() >= 6, "{names:?}");
+    for name in names {
+        let folder = Folder::new();
+        folder.run(&["mapping", "new", "--template", name, "--out", "made"]).ended(0);
+        let page = folder.read("made/README.md");
+        assert!(page.starts_with(&format!("# {name}\n")) && page.contains("Use it "), "{name}: when to use it");
+        let checked = folder.run(&["--format", "json", "mapping", "check", "made/mapping.toml"]).ended(0).json();
+        let file = &checked["files"][0];
+        assert!(file["cases"].as_u64() >= Some(3), "{name}: {file}");
+        assert_eq!((&file["ok"], &file["problems"]), (&Value::Bool(true), &Value::Array(Vec::new())), "{name}");
+        let cases = TEMPLATES.iter().filter(|text| text.path.starts_with(&format!("{name}/cases/")));
+        assert!(cases.into_iter().any(|case| case.text.contains("\"skip\"")), "{name} has no case of a silence");
+    }
 }
 
 /// Every stage of every deal is an event of Meta's Conversion Leads, the first and the raw lead included, in the order they were entered.

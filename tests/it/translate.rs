@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use convey::contract::Digest;
 use serde_json::{Value, json};
 
 use crate::guests;
@@ -70,6 +71,40 @@ fn as_a_platform_each_effect_is_its_own_event_object() {
     assert_eq!((&event["event_name"], &event["event_id"]), (&said["name"], &said["id"]));
     assert_eq!(event["event_time"].as_u64().unwrap() * 1_000, said["occurred_at"].as_u64().unwrap());
     assert_eq!(event["user_data"]["em"], said["user_data"]["emails"]);
+}
+
+/// The golden case: a contact as the CRM writes it, and byte for byte what the ad platform is sent.
+#[test]
+fn a_contact_becomes_the_platforms_json_byte_for_byte() {
+    let contact = json!({
+        "id": "ocQHyuzHvysMo5N5VsXc", "locationId": "ve9EPM428h8vShlRW1KT", "firstName": "Zoë", "lastName": "O’Brien",
+        "email": " Zoe@Example.com", "phone": "(650) 555-0143", "country": "US", "state": "California", "city": "Menlo Park",
+        "postalCode": "94025-1234", "dateOfBirth": "1997-02-16", "dateAdded": "2026-11-20T10:00:00.500Z", "tags": ["vip"],
+        "attributionSource": {
+            "fbclid": "IwAR2Abc-_Xyz", "fbp": "fb.1.1763632800000.1098115397", "ip": "203.0.113.9",
+            "userAgent": "Mozilla/5.0 (X11; Linux x86_64)", "url": "https://shop.example/quote?utm_source=fb",
+        },
+    });
+    let ran = Folder::new().feed(&["translate", "--as", "meta"], &lines(&[contact])).ended(0);
+    let told = &ran.lines()[0]["effects"][0]["user_data"];
+    // The hashes below are of these texts, and nobody need take the snapshot's word for it.
+    for (key, normalised) in [
+        ("em", "zoe@example.com"),
+        ("ph", "16505550143"),
+        ("fn", "zoë"),
+        ("ln", "obrien"),
+        ("db", "19970216"),
+        ("ct", "menlopark"),
+        ("st", "ca"),
+        ("zp", "94025"),
+        ("country", "us"),
+        ("external_id", "ocQHyuzHvysMo5N5VsXc"),
+    ] {
+        assert_eq!(told[key], json!([Digest::of(normalised.as_bytes()).to_string()]), "{key}");
+    }
+    insta::with_settings!({prepend_module_to_snapshot => false}, {
+        insta::assert_snapshot!("a_contact_as_the_platforms_json", ran.out.trim_end());
+    });
 }
 
 #[test]
