@@ -33,7 +33,9 @@ function say(mapper) {
   try {
     return drawn(mapper.translate([change])[0]);
   } catch (error) {
-    return [element("p", { class: "bad" }, `Not a change of the contract: ${error.message}`)];
+    const broke = error instanceof WebAssembly.RuntimeError;
+    const what = broke ? "The mapper broke, and its instance with it; load the page again" : "Not a change of the contract";
+    return [element("p", { class: "bad" }, `${what}: ${error.message}`)];
   }
 }
 

@@ -34,7 +34,7 @@ const MEDIAN_LINES: usize = 150;
 const UNSAFE: [&str; 6] = [
     "guest/highlevel/src/bindings.rs",
     "guest/meta/src/bindings.rs",
-    "guest/rules/src/bindings.rs",
+    "guest/sdk/src/bindings.rs",
     "host/engine/cache.rs",
     "tests/guests/mapper/src/bindings.rs",
     "tests/guests/sink/src/bindings.rs",
