@@ -20,6 +20,7 @@ mod happy;
 mod installs;
 mod limits;
 mod load;
+mod mapping;
 mod misbehaving;
 mod official;
 mod once;
