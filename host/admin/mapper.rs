@@ -136,7 +136,11 @@ impl Admin {
     }
 
     /// What is proposed, completed from what is live.
-    pub(super) async fn candidate(&self, name: &str, proposed: Proposed) -> Result<(Candidate, Vec<Case>, Reason), Failed> {
+    pub(super) async fn candidate(
+        &self,
+        name: &str,
+        proposed: Proposed,
+    ) -> Result<(Candidate, Vec<Case>, Reason), Failed> {
         let live = self.live(name)?;
         let unusable = |text: String| Failed(StatusCode::BAD_REQUEST, text);
         let component = match proposed.component {

@@ -52,7 +52,9 @@ pub enum CaseError {
         source: std::io::Error,
     },
     /// A file is not a case.
-    #[error("{path}: {source}. A case is {{\"delivery\": …, \"trigger\"?, \"effects\"? or \"skip\"?}} or {{\"change\": …, \"effects\"? or \"skip\"?}}")]
+    #[error(
+        "{path}: {source}. A case is {{\"delivery\": …, \"trigger\"?, \"effects\"? or \"skip\"?}} or {{\"change\": …, \"effects\"? or \"skip\"?}}"
+    )]
     NotACase {
         /// The file.
         path: String,
@@ -77,7 +79,9 @@ impl Case {
     pub fn about(&self) -> Result<About<'_>, String> {
         match (&self.delivery, &self.change, &self.trigger) {
             (Some(delivery), None, trigger) => Ok(About::Delivery(delivery, trigger.as_deref())),
-            (None, Some(_), Some(_)) => Err("a change names its trigger itself: move `trigger` into `change`".to_owned()),
+            (None, Some(_), Some(_)) => {
+                Err("a change names its trigger itself: move `trigger` into `change`".to_owned())
+            }
             (None, Some(given), None) => Ok(About::Change(Box::new(partial::change(given)?))),
             (Some(_), Some(_), _) => Err("it holds a `delivery` and a `change`: keep one".to_owned()),
             (None, None, _) => Err("it holds neither a `delivery` nor a `change`".to_owned()),

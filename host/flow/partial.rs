@@ -169,7 +169,10 @@ mod tests {
     #[test]
     fn what_is_left_out_is_blank() {
         let whole = change(&json!({})).unwrap();
-        assert_eq!((whole.id.as_str(), &whole.trigger, whole.occurred_at), ("case", &Trigger::ContactCreated, whole.seen_at));
+        assert_eq!(
+            (whole.id.as_str(), &whole.trigger, whole.occurred_at),
+            ("case", &Trigger::ContactCreated, whole.seen_at)
+        );
         assert!(whole.contact.emails.is_empty() && whole.contact.first_touch.is_none());
 
         let won = json!({
@@ -184,7 +187,10 @@ mod tests {
         let won = change(&won).unwrap();
         let Trigger::OpportunityChanged(opportunity) = &won.trigger else { panic!("{:?}", won.trigger) };
         let stage = opportunity.stage.as_ref().unwrap();
-        assert_eq!((stage.name.as_deref(), stage.pipeline.as_deref(), opportunity.value), (Some("Won"), Some("Sales"), Some(1250.0)));
+        assert_eq!(
+            (stage.name.as_deref(), stage.pipeline.as_deref(), opportunity.value),
+            (Some("Won"), Some("Sales"), Some(1250.0))
+        );
         let held = |key: &str| won.contact.custom_fields.iter().find(|field| field.key == key).unwrap().value.clone();
         assert_eq!(held("budget"), FieldValue::Number(5000.0));
         assert_eq!(held("plan"), FieldValue::Text("gold".into()));
@@ -212,10 +218,19 @@ mod tests {
             (json!({"contcat": {}}), "`change.contcat` is no key: did you mean `contact`?"),
             (json!({"contact": {"mail": "a"}}), "`change.contact.mail` is no key: there are "),
             (json!({"contact": {"emails": "a@example.com"}}), "`change.contact.emails`: invalid type"),
-            (json!({"contact": {"tasks": [{"titel": "x"}]}}), "`change.contact.tasks[0].titel` is no key: did you mean `title`?"),
-            (json!({"contact": {"custom_fields": [{"key": "a", "val": 1}]}}), "`change.contact.custom_fields[0].val` is no key"),
+            (
+                json!({"contact": {"tasks": [{"titel": "x"}]}}),
+                "`change.contact.tasks[0].titel` is no key: did you mean `title`?",
+            ),
+            (
+                json!({"contact": {"custom_fields": [{"key": "a", "val": 1}]}}),
+                "`change.contact.custom_fields[0].val` is no key",
+            ),
             (json!({"contact": {"custom_fields": {"a": null}}}), "`change.contact.custom_fields.a` is a text"),
-            (json!({"trigger": "contact-creatd"}), "no trigger is called `contact-creatd`: did you mean `contact-created`?"),
+            (
+                json!({"trigger": "contact-creatd"}),
+                "no trigger is called `contact-creatd`: did you mean `contact-created`?",
+            ),
             (json!({"trigger": {"contact-created": {"x": 1}}}), "`change.trigger.contact-created` carries nothing"),
             (
                 json!({"trigger": {"OpportunityChanged": {"stage": {"nam": "x"}}}}),

@@ -132,7 +132,12 @@ impl Flow {
         let plan = self.plan();
         let connections: Vec<String> = match connection {
             Some(name) => vec![name.to_owned()],
-            None => plan.connections.values().filter(|known| known.mapper == mapper).map(|known| known.name.clone()).collect(),
+            None => plan
+                .connections
+                .values()
+                .filter(|known| known.mapper == mapper)
+                .map(|known| known.name.clone())
+                .collect(),
         };
         let mut stored = Vec::new();
         for name in connections {
@@ -147,7 +152,12 @@ impl Flow {
 }
 
 /// A contact as changes that might have been: it came to be, and got the tags it has. Their ids are nobody's.
-pub fn supposed(contact: &Contact, connection: &str, (country, currency): (Option<&str>, Option<&str>), now: Millis) -> Vec<Change> {
+pub fn supposed(
+    contact: &Contact,
+    connection: &str,
+    (country, currency): (Option<&str>, Option<&str>),
+    now: Millis,
+) -> Vec<Change> {
     let at = contact.created_at.unwrap_or(now);
     let tags = TagDelta { added: contact.tags.clone(), removed: Vec::new() };
     let mut triggers = vec![Trigger::ContactCreated];
@@ -181,6 +191,26 @@ impl Preview {
             }
             if spoken.contains(&row.contact) { speaks(row) } else { first }
         });
+        self.totals = totals(&self.rows);
+        self
+    }
+}
+
+impl Preview {
+    /// With at most so many rows, of every kind of change as evenly as there are; their order stays.
+    pub fn spread(mut self, most: usize) -> Self {
+        let mut of_kind: BTreeMap<String, usize> = BTreeMap::new();
+        let mut ranked: Vec<(usize, usize)> = Vec::with_capacity(self.rows.len());
+        for (at, row) in self.rows.iter().enumerate() {
+            let seen = of_kind.entry(row.kind.clone()).or_default();
+            ranked.push((*seen, at));
+            *seen += 1;
+        }
+        ranked.sort_unstable();
+        let mut kept: Vec<usize> = ranked.into_iter().take(most).map(|(_, at)| at).collect();
+        kept.sort_unstable();
+        let kept = kept.into_iter().map(|at| self.rows[at].clone());
+        self.rows = kept.collect();
         self.totals = totals(&self.rows);
         self
     }
@@ -324,6 +354,18 @@ mod tests {
     }
 
     #[test]
+    fn of_many_rows_every_kind_is_kept() {
+        let of = |contact: &str, kind: &str| Row { kind: kind.to_owned(), ..told(contact, 1.0, &[]) };
+        let rows = vec![of("a", "x"), of("b", "x"), of("c", "x"), of("d", "y"), of("e", "z")];
+        let spread = |most| {
+            let preview = Preview { totals: totals(&rows), rows: rows.clone(), warnings: Vec::new() }.spread(most);
+            assert_eq!(preview.totals.changes, preview.rows.len());
+            preview.rows.iter().map(|row| row.contact.clone()).collect::<String>()
+        };
+        assert_eq!((spread(3), spread(4), spread(9)), ("ade".to_owned(), "abde".to_owned(), "abcde".to_owned()));
+    }
+
+    #[test]
     fn of_a_supposed_contact_only_what_a_rule_speaks_of_is_shown() {
         let mut contact = blank::contact();
         assert_eq!(supposed(&contact, "acme", (None, None), 5).len(), 1);
@@ -333,9 +375,17 @@ mod tests {
         assert_eq!(kinds, ["contact-created", "tags-changed"]);
         assert_eq!((changes[0].occurred_at, changes[0].country.as_deref()), (5, Some("US")));
 
-        let rows = vec![silent("a", "no-rule"), told("a", 1.0, &[]), silent("b", "no-rule"), silent("b", "no-rule"), silent("c", "no-consent"), silent("c", "no-rule")];
+        let rows = vec![
+            silent("a", "no-rule"),
+            told("a", 1.0, &[]),
+            silent("b", "no-rule"),
+            silent("b", "no-rule"),
+            silent("c", "no-consent"),
+            silent("c", "no-rule"),
+        ];
         let preview = Preview { totals: totals(&rows), rows, warnings: Vec::new() }.of_supposed();
-        let shown: Vec<(&str, bool)> = preview.rows.iter().map(|row| (row.contact.as_str(), row.left_out.is_none())).collect();
+        let shown: Vec<(&str, bool)> =
+            preview.rows.iter().map(|row| (row.contact.as_str(), row.left_out.is_none())).collect();
         assert_eq!(shown, [("a", true), ("b", false), ("c", false)]);
         assert_eq!((preview.totals.changes, preview.totals.told), (3, 1));
     }

@@ -22,6 +22,7 @@ mod happy;
 mod installs;
 mod limits;
 mod load;
+mod mapping;
 mod misbehaving;
 mod official;
 mod once;

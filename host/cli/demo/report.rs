@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::cli::stage::Stage;
 use super::taken;
 use crate::cli::output::table;
+use crate::cli::stage::Stage;
 use crate::sandbox::{Accepted, Played};
 use crate::store::{Account, AccountChange, Generation};
 

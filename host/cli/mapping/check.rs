@@ -63,7 +63,9 @@ impl Check {
             }
             if broken {
                 let name = context.config.display();
-                checked.warnings.push(format!("{name} has mistakes, so no connection was asked: `convey check` names them"));
+                checked
+                    .warnings
+                    .push(format!("{name} has mistakes, so no connection was asked: `convey check` names them"));
             }
             report.push(checked);
         }
@@ -132,7 +134,8 @@ impl Checked {
         self.remarks = prepared.mapper.remarks();
         self.custom_fields = prepared.mapper.custom_fields().to_vec();
         self.cases = prepared.cases;
-        self.warnings = prepared.uncarried.iter().map(|uncarried: &Uncarried| format!("{uncarried}; it cannot go live")).collect();
+        self.warnings =
+            prepared.uncarried.iter().map(|uncarried: &Uncarried| format!("{uncarried}; it cannot go live")).collect();
     }
 }
 
@@ -170,7 +173,9 @@ fn text(checked: &Checked) -> String {
     }
     for Lacking { connection, field, near } in &checked.lacking {
         let near = near.as_ref().map(|near| format!(" Is `{near}` meant?")).unwrap_or_default();
-        line(&format!("{file}: warning: connection `{connection}` has no custom field `{field}`: there it is always empty.{near}"));
+        line(&format!(
+            "{file}: warning: connection `{connection}` has no custom field `{field}`: there it is always empty.{near}"
+        ));
     }
     line(&match (checked.ok, checked.problems.len()) {
         (true, _) => format!("{file} is good: {} case(s)", checked.cases),

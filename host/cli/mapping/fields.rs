@@ -94,9 +94,7 @@ fn lacking(connection: &str, wanted: &[String], fields: &BTreeMap<String, String
     let has = |key: &String| fields.values().any(|known| known == key);
     let missing = wanted.iter().filter(|key| !has(key));
     let near = |key: &str| nearest(key, fields.values().map(String::as_str)).map(str::to_owned);
-    missing
-        .map(|key| Lacking { connection: connection.to_owned(), field: key.clone(), near: near(key) })
-        .collect()
+    missing.map(|key| Lacking { connection: connection.to_owned(), field: key.clone(), near: near(key) }).collect()
 }
 
 #[cfg(test)]
@@ -108,10 +106,14 @@ mod tests {
         let whole = r#"{"fields":{"f1":{"key":"budget","name":"Budget"},"f2":{"name":"?"}},"country":"US","currency":null,"missing":[]}"#;
         let read = Location::read(whole);
         let fields = read.fields.unwrap();
-        assert_eq!((fields["f1"].as_str(), fields.len(), read.country.as_deref(), read.currency), ("budget", 1, Some("US"), None));
+        assert_eq!(
+            (fields["f1"].as_str(), fields.len(), read.country.as_deref(), read.currency),
+            ("budget", 1, Some("US"), None)
+        );
         let wanted = ["budget".to_owned(), "bugdet".to_owned(), "colour".to_owned()];
         let missing = lacking("acme", &wanted, &fields);
-        let said: Vec<(&str, Option<&str>)> = missing.iter().map(|one| (one.field.as_str(), one.near.as_deref())).collect();
+        let said: Vec<(&str, Option<&str>)> =
+            missing.iter().map(|one| (one.field.as_str(), one.near.as_deref())).collect();
         assert_eq!(said, [("bugdet", Some("budget")), ("colour", None)]);
 
         assert_eq!(Location::read(r#"{"fields":{},"missing":["locations/customFields.readonly"]}"#).fields, None);

@@ -47,7 +47,9 @@ impl New {
                 .map(|known| json!({"name": known.name, "about": known.about, "files": known.files.keys().collect::<Vec<_>>()}))
                 .collect();
             return context.print(&value, || {
-                table(&templates.iter().map(|known| vec![known.name.to_owned(), known.about.clone()]).collect::<Vec<_>>())
+                table(
+                    &templates.iter().map(|known| vec![known.name.to_owned(), known.about.clone()]).collect::<Vec<_>>(),
+                )
             });
         }
         let wanted = self.template.unwrap_or_default();
@@ -99,9 +101,9 @@ fn templates(texts: &[Text]) -> Vec<Template> {
 
 /// What a template says of itself: its page's first sentence, else its mapping's first comment.
 fn about(files: &BTreeMap<&'static str, &'static str>) -> String {
-    let page = files.get("README.md").and_then(|text| {
-        text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'))
-    });
+    let page = files
+        .get("README.md")
+        .and_then(|text| text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#')));
     let comment = || {
         let mapping = files.iter().find(|(path, _)| path.ends_with(".toml"))?;
         let mut comments = mapping.1.lines().filter_map(|line| line.strip_prefix("# "));

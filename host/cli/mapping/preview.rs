@@ -64,8 +64,8 @@ struct Shown<'a> {
     preview: &'a Foreseeing,
 }
 
-/// Changes to play for each that is shown: not each is news of a person the sandbox's convey has met.
-const PLAYED: usize = 2;
+/// Changes to play for each that is shown, so that there are some of every kind.
+const PLAYED: usize = 3;
 /// Every play is the same.
 const SEED: u64 = 1;
 /// How long the sandbox may take.
@@ -134,7 +134,8 @@ impl Preview {
         let settled = tokio::time::timeout(PATIENCE, stage.settled()).await;
         settled.map_err(|_| anyhow!("after {} s the sandbox is still busy", PATIENCE.as_secs()))??;
         // The stage's only mapper, whatever it is called in the configuration.
-        Ok(stage.flow.preview("default", candidate, None, last).await?)
+        let preview = stage.flow.preview("default", candidate, None, last * PLAYED).await?;
+        Ok(preview.spread(last))
     }
 
     async fn ask(&self, door: &Door, foreseen: &Foreseen) -> Result<Foreseeing, Exit> {

@@ -12,13 +12,17 @@ use crate::flow::{Help, Missing, Preview, Quality, Remedy, Row, Totals};
 /// Letters of an id that tell people's contacts apart.
 const SHORT: usize = 12;
 
+/// A smaller gain is not worth a word.
+const WORTH: f64 = 0.1;
+
 /// A table, and what it adds up to.
 pub(super) fn text(of: Origin, preview: &Preview) -> String {
     let warnings = warned(&preview.warnings);
     if preview.rows.is_empty() {
         return format!("{warnings}There is nothing to look at yet: no change is stored, and the CRM has no contact.");
     }
-    let mut rows = vec![heads(["contact", "change", "rule", "says", "value", "estimate", "missing, left out, and why"])];
+    let mut rows =
+        vec![heads(["contact", "change", "rule", "says", "value", "estimate", "missing, left out, and why"])];
     rows.extend(preview.rows.iter().flat_map(lines));
     format!("{}\n\n{}{warnings}{}", table(&rows), totals(&preview.totals), note(of))
 }
@@ -79,7 +83,8 @@ fn why(effect: &Value, quality: Option<&Quality>) -> String {
         format!("no {}: {}", text("field"), text("reason"))
     };
     let mut parts: Vec<String> = omitted.map(omission).collect();
-    parts.extend(quality.and_then(|quality| quality.missing.first()).map(advice));
+    let best = quality.and_then(|quality| quality.missing.first());
+    parts.extend(best.filter(|missing| missing.gain >= WORTH).map(advice));
     parts.join("; ")
 }
 
@@ -92,8 +97,18 @@ fn advice(missing: &Missing) -> String {
 }
 
 fn totals(totals: &Totals) -> String {
-    let Totals { changes, told, events, audience_changes, commands, left_out, broken, omitted, mean_estimate, would_help } =
-        totals;
+    let Totals {
+        changes,
+        told,
+        events,
+        audience_changes,
+        commands,
+        left_out,
+        broken,
+        omitted,
+        mean_estimate,
+        would_help,
+    } = totals;
     let counted = [(*events, "event(s)"), (*audience_changes, "audience change(s)"), (*commands, "command(s)")];
     let said: Vec<String> =
         counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
@@ -112,11 +127,8 @@ fn totals(totals: &Totals) -> String {
         lines.push(format!("estimated match quality: {mean:.1} of 10 on average"));
     }
     if let Some(Help { field, gain, mend, collect }) = would_help {
-        let of = match (mend, collect) {
-            (mend, 0) => format!("the CRM has it for {mend}"),
-            (0, collect) => format!("{collect} contact(s) were never asked"),
-            (mend, collect) => format!("the CRM has it for {mend}, {collect} were never asked"),
-        };
+        let had = if *mend > 0 { format!(", in the CRM for {mend}") } else { String::new() };
+        let of = format!("missing for {}{had}", mend + collect);
         lines.push(format!("what would help most: {field}, +{gain:.1} on average ({of})"));
     }
     lines.join("\n") + "\n"
@@ -181,9 +193,13 @@ mod tests {
     #[test]
     fn who_is_left_out_has_a_reason() {
         let reason = "the contact asked not to be disturbed".to_owned();
-        let left_out = Some(LeftOut { code: "no-consent".to_owned(), rule: Some("won".to_owned()), reason: reason.clone() });
+        let left_out =
+            Some(LeftOut { code: "no-consent".to_owned(), rule: Some("won".to_owned()), reason: reason.clone() });
         let lines = lines(&Row { left_out, ..row() });
-        assert_eq!(lines[0][2..], ["won".to_owned(), "nothing: no-consent".to_owned(), String::new(), String::new(), reason]);
+        assert_eq!(
+            lines[0][2..],
+            ["won".to_owned(), "nothing: no-consent".to_owned(), String::new(), String::new(), reason]
+        );
     }
 
     #[test]
@@ -203,7 +219,7 @@ mod tests {
             ..Totals::default()
         });
         let wanted = "6 of 9 change(s) would be told: 7 event(s), 1 command(s)\nleft out: 2 no-consent, 1 no-rule\n\
-                      estimated match quality: 6.2 of 10 on average\nwhat would help most: phones, +0.8 on average (the CRM has it for 2)\n";
+                      estimated match quality: 6.2 of 10 on average\nwhat would help most: phones, +0.8 on average (missing for 2, in the CRM for 2)\n";
         assert_eq!(said, wanted);
     }
 }

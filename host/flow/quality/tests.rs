@@ -70,12 +70,16 @@ fn each_field_is_seen_by_its_name_and_missed_without() {
 fn the_order_is_that_of_the_sources() {
     let alone = |name: &str| quality(&filled(name), &blank::contact(), &[]).estimate;
     assert!(alone("lead-id") > alone("emails") && alone("emails") == alone("fbc") && alone("fbc") > alone("phones"));
-    for weak in ["cities", "countries", "states", "postal-codes", "genders", "user-agent", "dates-of-birth", "first-names"] {
+    for weak in
+        ["cities", "countries", "states", "postal-codes", "genders", "user-agent", "dates-of-birth", "first-names"]
+    {
         assert_eq!(alone(weak), 0.0, "{weak}");
     }
     assert_eq!((estimate(0), estimate(u16::MAX)), (0.0, 10.0));
     // What a CRM usually knows.
-    let usual = estimate(of(|name| ["emails", "phones", "first-names", "last-names", "countries", "external-ids"].contains(&name)));
+    let usual = estimate(of(|name| {
+        ["emails", "phones", "first-names", "last-names", "countries", "external-ids"].contains(&name)
+    }));
     assert!((7.0..8.5).contains(&usual), "{usual}");
 }
 
@@ -89,7 +93,10 @@ fn what_the_crm_has_is_mended_and_what_it_lacks_is_collected() {
     let missing = quality(&told, &contact, &omitted).missing;
     let of = |name: &str| missing.iter().find(|missing| missing.field == name);
     let phones = &missing[0];
-    assert_eq!((phones.field.as_str(), phones.remedy, phones.reason.as_deref()), ("phones", Remedy::Mend, Some("no country code")));
+    assert_eq!(
+        (phones.field.as_str(), phones.remedy, phones.reason.as_deref()),
+        ("phones", Remedy::Mend, Some("no country code"))
+    );
     assert!(phones.gain > 1.0, "{phones:?}");
     let city = of("cities").unwrap();
     assert_eq!((city.remedy, &city.reason), (Remedy::Mend, &None));

@@ -26,6 +26,8 @@ pub enum Behaviour {
     Wild,
     /// `short`: one result fewer than changes.
     Short,
+    /// `asks`: an audience change and a CRM command beside the event.
+    Asks,
 }
 
 /// The behaviour and whom it is for.
@@ -54,6 +56,7 @@ impl Settings {
             "smuggler" => Behaviour::Smuggler,
             "wild" => Behaviour::Wild,
             "short" => Behaviour::Short,
+            "asks" => Behaviour::Asks,
             "refuse" => return Err(problem(word, "these settings are refused on purpose")),
             _ => return Err(problem(word, "no such behaviour")),
         };
@@ -76,6 +79,17 @@ impl Settings {
     }
 }
 
+/// The keys after the word `reads`: custom fields that it says it reads, each with a remark. Apart from that it behaves well.
+pub fn reads(text: &str) -> Option<Vec<String>> {
+    let mut words = text.split_whitespace();
+    (words.next() == Some("reads")).then(|| words.map(str::to_owned).collect())
+}
+
+/// What it remarks on a key.
+pub fn remark(key: &str) -> Problem {
+    problem(key, &format!("{key} is read, and nothing comes of it"))
+}
+
 fn problem(word: &str, message: &str) -> Problem {
     let length = u32::try_from(word.chars().count()).unwrap_or(u32::MAX);
     let hint = Some("write `well`".to_owned());
@@ -92,6 +106,8 @@ mod tests {
         assert_eq!(parse("trap\n"), Settings { behaviour: Behaviour::Trap, always: false });
         assert_eq!(parse("impure always"), Settings { behaviour: Behaviour::Impure, always: true });
         assert_eq!(parse(""), Settings::default());
+        assert_eq!(super::reads("reads a b"), Some(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(super::reads("well"), None);
         for text in ["refuse", "tarp", "trap never"] {
             assert!(Settings::parse(text).is_err(), "{text}");
         }

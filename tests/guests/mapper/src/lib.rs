@@ -21,6 +21,10 @@ static SETTINGS: OnceLock<Settings> = OnceLock::new();
 
 impl Guest for Misbehaving {
     fn configure(settings: String) -> Result<Understanding, Vec<Problem>> {
+        if let Some(keys) = behaviour::reads(&settings) {
+            let remarks = keys.iter().map(|key| behaviour::remark(key)).collect();
+            return Ok(Understanding { custom_fields: keys, remarks });
+        }
         let settings = Settings::parse(&settings).map_err(|problem| vec![problem])?;
         SETTINGS.get_or_init(|| settings);
         Ok(Understanding { custom_fields: Vec::new(), remarks: Vec::new() })

@@ -33,6 +33,7 @@ pub fn translate(settings: Settings, change: &Change) -> Vec<Proposal> {
             well::with(change, said.map(|(at, raw)| text(&format!("note_{at}"), raw.clone())).collect(), None)
         }
         Behaviour::Wild => well::with(change, Vec::new(), Some(f64::NAN)),
+        Behaviour::Asks => return [vec![well::translate(change)], well::asks()].concat(),
     };
     vec![proposal]
 }

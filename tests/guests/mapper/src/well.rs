@@ -1,7 +1,8 @@
 //! The harmless translation: one event a change, about nobody but a number.
 
 use crate::bindings::convey::pipeline::types::{
-    ActionSource, Change, ConversionEvent, CustomValue, Effect, Hashed, Proposal, UserData,
+    ActionSource, AudienceChange, Change, ConversionEvent, CrmCommand, CustomValue, Effect, Hashed, Membership,
+    Proposal, UserData,
 };
 
 /// The event's name.
@@ -30,6 +31,14 @@ pub fn with(change: &Change, custom_data: Vec<(String, CustomValue)>, value: Opt
         limited_data_use: false,
     };
     Proposal { rule: RULE.into(), effect: Effect::Convert(event), omitted: Vec::new() }
+}
+
+/// An audience change and a CRM command.
+pub fn asks() -> Vec<Proposal> {
+    let joined =
+        AudienceChange { audience: "vips".into(), membership: Membership::Join, user_data: known_by(hash("vip")) };
+    let effects = [Effect::Audience(joined), Effect::Command(CrmCommand::AddTags(vec!["told".into()]))];
+    effects.map(|effect| Proposal { rule: RULE.into(), effect, omitted: Vec::new() }).into()
 }
 
 fn known_by(hash: Hashed) -> UserData {
