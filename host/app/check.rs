@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::config::{Auth, Config};
 use crate::engine::CodeCache;
 use crate::flow::prepare;
+use crate::ingress;
 use crate::store::Store;
 
 /// What a check found that does not stop a start.
@@ -31,7 +32,9 @@ pub async fn check(
     });
     let apps = config.sources.values().filter_map(|source| Some(&source.oauth.as_ref()?.client_secret));
     let tokens = destinations.chain(connections).chain(apps);
-    let missing: Vec<String> = tokens.filter_map(|token| token.read().err()).map(|error| error.to_string()).collect();
+    let mut missing: Vec<String> =
+        tokens.filter_map(|token| token.read().err()).map(|error| error.to_string()).collect();
+    missing.extend(ingress::faults(&planning::reporters(config)));
     if !missing.is_empty() {
         return Err(AppError::Tokens(missing.join("\n")));
     }

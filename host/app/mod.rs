@@ -148,7 +148,7 @@ impl App {
         crate::admin::write_address(&config.state_dir, address)
             .map_err(|source| AppError::State { path: config.state_dir.clone(), source })?;
         let admin = Admin::new(flow.clone(), token);
-        open(planning::hooks(&config, &components, &wanted)?, &wanted, &flow, &ingress).await?;
+        open(&config, planning::hooks(&config, &components, &wanted)?, &wanted, &flow, &ingress).await?;
         Ok(Self { config, flow, ingress, components, reach, stop, listeners, admin, reload, key_origin })
     }
 
@@ -291,17 +291,18 @@ async fn enforce(
 ) -> Result<(), AppError> {
     let hooks = planning::hooks(config, components, &wanted)?;
     flow.replan(plan);
-    open(hooks, &wanted, flow, ingress).await
+    open(config, hooks, &wanted, flow, ingress).await
 }
 
-/// Opens hooks; deliveries that were held for a location now known are taken up.
+/// Opens hooks, and the door for reports; deliveries that were held for a location now known are taken up.
 async fn open(
+    config: &Config,
     hooks: HashMap<String, Hook>,
     wanted: &BTreeMap<String, Wanted>,
     flow: &Flow,
     ingress: &Ingress,
 ) -> Result<(), AppError> {
-    ingress.rehook(hooks);
+    ingress.rehook(hooks, planning::reporters(config));
     for (name, wanted) in wanted {
         let adopted = flow.store.adopt(&wanted.source, &wanted.location, name).await?;
         if adopted > 0 {

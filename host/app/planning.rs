@@ -7,12 +7,12 @@ use super::components::{Components, ReadySource};
 use super::reach::{self, Reach};
 use super::{AppError, components};
 use crate::clock::Clock;
-use crate::config::{Ambiguous, Auth, Config, Terms};
+use crate::config::{self, Ambiguous, Auth, Config, Terms};
 use crate::egress::Credential;
 use crate::egress::oauth::Client;
 use crate::engine::Needs;
 use crate::flow::{Candidate, Connection, Crm, Destination, Plan};
-use crate::ingress::{Hook, Verifier};
+use crate::ingress::{Hook, Reporter, Verifier};
 use crate::store::{Installed, Store};
 
 const HOUR_MS: u64 = 60 * 60 * 1_000;
@@ -195,6 +195,21 @@ pub(super) fn hooks(
         Ok((name.clone(), Hook { verifiers, envelope: ready.profile.envelope.clone(), replay_window_ms, locations }))
     };
     components.sources.iter().map(hook).collect()
+}
+
+/// Who may report conversions.
+pub(super) fn reporters(config: &Config) -> Vec<Reporter> {
+    let reporter = |(name, connection): (&String, &config::Connection)| {
+        let ways = connection.conversions.as_ref()?;
+        Some(Reporter {
+            connection: name.clone(),
+            source: connection.source.clone(),
+            location: connection.location.clone(),
+            token: ways.token.clone(),
+            hmac: ways.hmac.clone(),
+        })
+    };
+    config.connections.iter().filter_map(reporter).collect()
 }
 
 /// The mappers that are in use, with what the configuration says of each.

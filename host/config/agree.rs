@@ -1,11 +1,12 @@
 //! Whether the parts of a configuration agree: names that exist, no location twice, no door open to strangers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::checked::{Auth, Config, Terms};
 use super::nearest::nearest;
 use super::problem::line_of;
 use super::section::Findings;
+use crate::vault::SecretRef;
 
 /// Notes every disagreement. `text` is the file, for the lines of second spots.
 pub(super) fn check(config: &Config, found: &mut Findings, text: &str) {
@@ -43,6 +44,7 @@ pub(super) fn check(config: &Config, found: &mut Findings, text: &str) {
         }
     }
     locations(config, found, text);
+    reporters(config, found);
 }
 
 const APP: &str = "[source.NAME.oauth]\nclient_id = \"APP-ID\"\nclient_secret = { env = \"NAME_CLIENT_SECRET\" }\n\
@@ -111,5 +113,23 @@ fn locations(config: &Config, found: &mut Findings, text: &str) {
             format!("location \"{}\" belongs to connection \"{earlier}\" already (line {line})", connection.location);
         let hint = format!("one connection may have several destinations: list them in [connection.{earlier}]");
         found.wrong(found.place(&format!("connection.{name}.location")), message, Some(hint));
+    }
+}
+
+/// A report is of the connection whose secret came with it, so no two connections have the same.
+fn reporters(config: &Config, found: &mut Findings) {
+    let mut first: HashMap<&SecretRef, &str> = HashMap::new();
+    for (name, connection) in &config.connections {
+        let Some(ways) = &connection.conversions else { continue };
+        for (key, place) in [("token", &ways.token), ("hmac", &ways.hmac)] {
+            let Some(place) = place else { continue };
+            let earlier = *first.entry(place).or_insert(name);
+            if earlier != name {
+                let path = format!("connection.{name}.conversions.{key}");
+                let message = format!("`{path}` is the secret of connection \"{earlier}\" already");
+                let hint = "a report names no connection: its secret does, so each connection needs its own".to_owned();
+                found.wrong(found.place(&path), message, Some(hint));
+            }
+        }
     }
 }

@@ -171,8 +171,19 @@ pub struct Connection {
     pub location: String,
     /// The credential that reaches it.
     pub auth: Auth,
+    /// What proves that a program may report conversions of its contacts; none: nobody may.
+    pub conversions: Option<Conversions>,
     /// Everything else.
     pub terms: Terms,
+}
+
+/// What proves that a program of the operator's may report conversions; at least one of them is there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conversions {
+    /// Sent as it is, as a bearer token.
+    pub token: Option<SecretRef>,
+    /// Signs every report and is never sent.
+    pub hmac: Option<SecretRef>,
 }
 
 /// How a connection reaches its location.

@@ -23,8 +23,8 @@ use std::fs;
 use std::path::Path;
 
 pub use checked::{
-    Access, Admin, Ambiguous, Auth, ComponentRef, Config, Connection, Destination, Ingress, Limits, Mapper, OauthApp,
-    RateLimit, Retention, Sink, Source, Terms,
+    Access, Admin, Ambiguous, Auth, ComponentRef, Config, Connection, Conversions, Destination, Ingress, Limits,
+    Mapper, OauthApp, RateLimit, Retention, Sink, Source, Terms,
 };
 pub use nearest::nearest;
 pub use problem::{Place, Problem, Problems};

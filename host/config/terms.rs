@@ -1,6 +1,6 @@
 //! What a connection is made of, whether the file names its location or an install of the app brings it.
 
-use super::checked::{Access, Auth, Connection, OauthApp, RateLimit, Terms};
+use super::checked::{Access, Auth, Connection, Conversions, OauthApp, RateLimit, Terms};
 use super::schedule::{Schedule, span};
 use super::section::Section;
 use super::tables::{address, small};
@@ -11,8 +11,24 @@ pub(super) fn connection(section: &mut Section<'_, '_>, mappers: &[&str]) -> Con
         source: section.required("source", "source = \"crm\""),
         location: section.required("location", "location = \"LOCATION\""),
         auth: auth(section),
+        conversions: conversions(section),
         terms: terms(section, mappers),
     }
+}
+
+/// `[connection.NAME.conversions]`.
+fn conversions(section: &mut Section<'_, '_>) -> Option<Conversions> {
+    let there = section.has("conversions");
+    let mut section = section.section("conversions");
+    let ways = there.then(|| Conversions {
+        token: section.secret("token", "CONVERSIONS_TOKEN"),
+        hmac: section.secret("hmac", "CONVERSIONS_HMAC"),
+    });
+    if there && !section.has("token") && !section.has("hmac") {
+        section.missing("token", "token = { env = \"CONVERSIONS_TOKEN\" }\nor:\nhmac = { env = \"CONVERSIONS_HMAC\" }");
+    }
+    section.close();
+    ways
 }
 
 /// `[source.NAME.oauth]`.

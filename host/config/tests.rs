@@ -371,3 +371,24 @@ fn mistakes_in_how_a_connection_is_reached_are_named() {
         assert!(error.contains(expected), "{instead}: {error}");
     }
 }
+
+#[test]
+fn a_program_that_reports_conversions_is_known_by_its_connections_secret() {
+    let with = |table: &str| format!("{GOOD}[connection.acme.conversions]\n{table}");
+    let config = read(&with("token = { env = 'A' }\nhmac = { keyring = 'b' }\n")).unwrap();
+    let ways = config.connections["acme"].conversions.clone().unwrap();
+    assert_eq!((ways.token, ways.hmac), (Some(SecretRef::Env("A".into())), Some(SecretRef::Keyring("b".into()))));
+    assert!(read(GOOD).unwrap().connections["acme"].conversions.is_none());
+    let second = "token = { env = 'A' }\n[connection.b]\nsource = 'highlevel'\nlocation = 'b'\ntoken = { env = 'T' }\n\
+                  destinations = ['main']\n[connection.b.conversions]\nhmac = { env = 'A' }\n";
+    for (table, expected) in [
+        ("", "[connection.acme.conversions] needs `token`"),
+        ("token = 'plain-text-of-a-secret'", "holds the secret itself"),
+        ("secret = { env = 'A' }\nhmac = { env = 'B' }", "known here: token, hmac"),
+        (second, "`connection.b.conversions.hmac` is the secret of connection \"acme\" already"),
+    ] {
+        let problems = read(&with(table)).unwrap_err();
+        assert!(problems.list.len() == 1 && problems.to_string().contains(expected), "{table}: {problems}");
+        assert!(!problems.to_string().contains("plain-text"), "{problems}");
+    }
+}

@@ -1,6 +1,10 @@
-//! Where the CRM's webhooks arrive: verified over the raw bytes, made durable, and only then answered 200.
+//! Where the CRM's webhooks and the operator's reports arrive: proven genuine, made durable, and only then answered.
 
 mod consent;
+mod conversion;
+mod moment;
+mod report;
+mod reporter;
 mod verify;
 
 use std::collections::HashMap;
@@ -13,9 +17,10 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use serde_json::{Value, json};
 
+pub use reporter::{Reporter, faults};
 pub use verify::{Judgement, Verifier};
 
 use crate::clock::Millis;
@@ -23,6 +28,7 @@ use crate::contract::Digest;
 use crate::engine::Envelope;
 use crate::flow::Flow;
 use crate::store::{Incoming, Origin, Put, StoreError};
+use moment::moment;
 
 /// How one source's webhooks are taken.
 pub struct Hook {
@@ -36,10 +42,11 @@ pub struct Hook {
     pub locations: HashMap<String, String>,
 }
 
-/// The door for webhooks.
+/// The door for webhooks and reports.
 pub struct Ingress {
     flow: Arc<Flow>,
     hooks: ArcSwap<HashMap<String, Hook>>,
+    reporters: ArcSwap<Vec<Reporter>>,
     max_body_bytes: usize,
     high_water: u64,
     waiting: AtomicU64,
@@ -51,12 +58,14 @@ const RETRY_AFTER_S: &str = "30";
 impl Ingress {
     /// A door onto `flow`. It answers 429 while more than `high_water` deliveries wait.
     pub fn new(flow: Arc<Flow>, max_body_bytes: usize, high_water: u64) -> Arc<Self> {
-        Arc::new(Self { flow, hooks: ArcSwap::default(), max_body_bytes, high_water, waiting: AtomicU64::new(0) })
+        let (hooks, reporters) = (ArcSwap::default(), ArcSwap::default());
+        Arc::new(Self { flow, hooks, reporters, max_body_bytes, high_water, waiting: AtomicU64::new(0) })
     }
 
-    /// Puts other hooks in force.
-    pub fn rehook(&self, hooks: HashMap<String, Hook>) {
+    /// Puts other hooks and reporters in force.
+    pub fn rehook(&self, hooks: HashMap<String, Hook>, reporters: Vec<Reporter>) {
         self.hooks.store(Arc::new(hooks));
+        self.reporters.store(Arc::new(reporters));
     }
 
     /// Takes note of how many deliveries wait: what the high-water mark is held against.
@@ -73,10 +82,16 @@ impl Ingress {
     pub fn router(self: Arc<Self>) -> Router {
         Router::new()
             .route("/hooks/{source}", post(receive))
+            .route("/contacts/{contact}/conversions", any(report::report))
             .route("/oauth/{source}", get(consent::redirected))
             .route("/healthz", get(async || "ok\n"))
             .route("/readyz", get(ready))
             .with_state(self)
+    }
+
+    async fn whole(&self, body: Body) -> Result<Vec<u8>, Refusal> {
+        let body = to_bytes(body, self.max_body_bytes).await;
+        body.map(Vec::from).map_err(|_| Refusal::TooLarge(self.max_body_bytes))
     }
 
     async fn take(&self, source: &str, headers: HeaderMap, body: Vec<u8>) -> Result<Put, Refusal> {
@@ -127,6 +142,7 @@ impl Ingress {
 /// Why a webhook was not taken.
 enum Refusal {
     NoSuchSource,
+    TooLarge(usize),
     Unsigned,
     Forged,
     NotJson,
@@ -143,10 +159,14 @@ impl IntoResponse for Refusal {
             Refusal::Forged => (StatusCode::UNAUTHORIZED, "the signature is not the sender's over these bytes"),
             Refusal::Stale => (StatusCode::UNAUTHORIZED, "the webhook is older than the replay window"),
             Refusal::NotJson => (StatusCode::BAD_REQUEST, "the body is not JSON"),
+            Refusal::TooLarge(most) => {
+                let text = format!("the body is larger than {most} bytes, or broke off");
+                return (StatusCode::PAYLOAD_TOO_LARGE, axum::Json(json!({"error": text}))).into_response();
+            }
             Refusal::Full => (StatusCode::TOO_MANY_REQUESTS, "too much is waiting: come back later"),
             // Never 5xx: some senders do not come back after one.
             Refusal::Store(error) => {
-                tracing::error!(%error, "a webhook cannot be stored");
+                tracing::error!(%error, "a delivery cannot be stored");
                 (StatusCode::TOO_MANY_REQUESTS, "it cannot be stored now: come back later")
             }
         };
@@ -160,11 +180,11 @@ impl IntoResponse for Refusal {
 
 async fn receive(State(ingress): State<Arc<Ingress>>, Path(source): Path<String>, request: Request<Body>) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, ingress.max_body_bytes).await else {
-        let text = format!("the body is larger than {} bytes, or broke off", ingress.max_body_bytes);
-        return (StatusCode::PAYLOAD_TOO_LARGE, axum::Json(json!({"error": text}))).into_response();
+    let body = match ingress.whole(body).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal.into_response(),
     };
-    match ingress.take(&source, parts.headers, body.into()).await {
+    match ingress.take(&source, parts.headers, body).await {
         Ok(Put::Stored { delivery }) => axum::Json(json!({"delivery": delivery})).into_response(),
         Ok(Put::Known) => axum::Json(json!({"known": true})).into_response(),
         Err(refusal) => refusal.into_response(),
@@ -179,30 +199,8 @@ async fn ready(State(ingress): State<Arc<Ingress>>) -> Response {
         .into_response()
 }
 
-/// ISO 8601 text or a number of milliseconds.
-fn moment(value: &Value) -> Option<Millis> {
-    match value {
-        Value::String(text) => text.parse::<jiff::Timestamp>().ok().and_then(|at| at.as_millisecond().try_into().ok()),
-        value => value.as_u64(),
-    }
-}
-
 /// The headers a source may want to see. Signatures have done their work.
 fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
     let kept = headers.iter().filter(|(name, _)| name.as_str() == "content-type" || name.as_str() == "user-agent");
     kept.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned()))).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::moment;
-    use serde_json::json;
-
-    #[test]
-    fn a_moment_is_text_or_milliseconds() {
-        assert_eq!(moment(&json!("2021-11-26T12:41:02.193Z")), Some(1_637_930_462_193));
-        assert_eq!(moment(&json!(1_637_930_462_193u64)), Some(1_637_930_462_193));
-        assert_eq!(moment(&json!("yesterday")), None);
-        assert_eq!(moment(&json!(null)), None);
-    }
 }

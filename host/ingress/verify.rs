@@ -84,7 +84,7 @@ pub fn judge(verifiers: &[Verifier], headers: &HeaderMap, body: &[u8]) -> Judgem
     Judgement::Unsigned
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
+pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
     if !text.is_ascii() || !text.len().is_multiple_of(2) {
         return None;
     }

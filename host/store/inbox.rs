@@ -19,7 +19,7 @@ pub enum Origin {
     Poll,
     /// We asked the source for everything.
     Sweep,
-    /// A program of the operator's reported it, by this name.
+    /// A program of the operator's reported it, for the contact named.
     Reported(String),
 }
 

@@ -131,6 +131,11 @@ where
         all: !gone && speaking().any(|webhook| webhook.said == Said::Swept),
     };
     let fetched = fetch::fetch(&subject.location, contact, settings, wanted, send).await?;
+    // A report carries an id and no person: where nothing else is known of the contact, the id is most likely wrong.
+    let reports = speaking().all(|webhook| matches!(webhook.said, Said::Reported(_)));
+    if wanted.contact && fetched.contact.is_none() && reports {
+        return Err(SourceError::NotFound("the location has no contact of the reported id".into()));
+    }
     Ok(Found { placed, fetched, owners: BTreeMap::new() })
 }
 

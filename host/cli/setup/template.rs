@@ -98,6 +98,12 @@ const TERMS: &str = r#"# access = "write"              # `convey crm` and mapper
 # requests = 50
 # per_ms = 10000
 # daily = 100000
+
+# A program of yours (a till, a call centre) reports conversions: POST /contacts/<contact id>/conversions at the ingress, with the
+# token as its bearer token or signed with the other secret. No table, no such route.
+# [connection.main.conversions]
+# token = { env = "CONVERSIONS_TOKEN" }
+# hmac = { env = "CONVERSIONS_HMAC" }
 "#;
 
 fn source(answers: &Answers) -> String {
@@ -296,6 +302,7 @@ mod tests {
         assert!(connection.terms.poll.is_some() && connection.terms.sync.is_some());
         assert_eq!(connection.terms.rate_limit.map(|limit| limit.requests), Some(50));
         assert_eq!(connection.terms.backfill_ms, 604_800_000);
+        assert!(connection.conversions.as_ref().is_some_and(|ways| ways.token.is_some() && ways.hmac.is_some()));
     }
 
     proptest! {

@@ -20,6 +20,35 @@ async fn a_delivery_is_stored_once_and_comes_out_as_it_came() {
 }
 
 #[tokio::test]
+async fn a_report_is_taken_once_a_key_and_the_key_stays_with_what_it_said() {
+    let bench = bench().await;
+    let report = |key: &str, contact: &str, body: &str| Incoming {
+        webhook_id: key.into(),
+        origin: Origin::Reported(contact.into()),
+        body: body.into(),
+        ..incoming(7)
+    };
+    let taken = bench.store.report(report("order ann@shop.io", "c", "{}")).await.unwrap();
+    let Taken::Stored { delivery } = taken else { panic!("{taken:?}") };
+    let bench = bench.reopened().await;
+    let known = Taken::Known { delivery: Some(delivery.clone()) };
+    assert_eq!(bench.store.report(report("order ann@shop.io", "c", "{}")).await.unwrap(), known);
+    for other in [report("order ann@shop.io", "c", "{1}"), report("order ann@shop.io", "d", "{}")] {
+        assert_eq!(bench.store.report(other).await.unwrap(), Taken::Differs);
+    }
+    let cafe = Incoming { connection: Some("cafe".into()), ..report("order ann@shop.io", "c", "{1}") };
+    assert!(matches!(bench.store.report(cafe).await.unwrap(), Taken::Stored { .. }), "keys are a connection's own");
+    let claimed = bench.store.claim_deliveries("shop", 7, 10, 10).await.unwrap();
+    assert_eq!(claimed.len(), 1);
+    assert_eq!((&claimed[0].id, &claimed[0].origin), (&delivery, &Origin::Reported("c".into())));
+    assert!(!claimed[0].webhook_id.contains("ann"), "a key may name a person: {}", claimed[0].webhook_id);
+    // Read, and with that sealed for its contact: it is still known.
+    assert_eq!(bench.store.settle_read(read(&delivery, "c", None, &["fact"])).await.unwrap(), [true]);
+    assert_eq!(bench.store.report(report("order ann@shop.io", "c", "{}")).await.unwrap(), known);
+    assert_eq!(bench.store.report(report("order ann@shop.io", "c", "[]")).await.unwrap(), Taken::Differs);
+}
+
+#[tokio::test]
 async fn lanes_are_told_apart_and_nothing_is_claimed_before_its_time() {
     let bench = bench().await;
     for number in [3, 1, 2, 900] {

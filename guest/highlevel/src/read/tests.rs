@@ -67,6 +67,24 @@ fn first_sight_is_a_baseline() {
 }
 
 #[test]
+fn a_report_for_a_contact_that_is_not_there_ends_with_a_reason() {
+    let report = |at: u64| {
+        let body =
+            json!({"eventType": "Purchase", "timestamp": 1_767_225_601_000_u64, "value": 5.0, "currency": "EUR"});
+        Delivery { origin: Origin::Reported("c".into()), ..delivery("r", at, &body) }
+    };
+    let crm = Crm::holding(zoe());
+    let told = told(crm.reading(vec![report(1), report(2)], true).expect("the CRM answers"));
+    let change = &told[0].as_ref().expect("told")[0];
+    assert!(matches!(&change.trigger, Trigger::ConversionReported(conversion) if conversion.value == Some(5.0)));
+    assert_eq!((change.occurred_at, change.contact.emails.len()), (1_767_225_601_000, 1));
+    assert_eq!(told[1], Err(Silence::Repeated), "the same again");
+    crm.contact.replace(None);
+    let nobody = crm.reading(vec![report(3)], true).err();
+    assert!(matches!(&nobody, Some(SourceError::NotFound(text)) if text.contains("reported id")), "{nobody:?}");
+}
+
+#[test]
 fn an_update_names_what_changed() {
     let crm = Crm::holding(zoe());
     assert_eq!(crm.one(hook("ContactUpdate", 1, json!({}))), Err(Silence::Baseline));
