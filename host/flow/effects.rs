@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::contract::{
-    ActionSource, ConversionEvent, CustomValue, Effect, Hashed, Membership, Proposal, UserData, hex,
+    ActionSource, ConversionEvent, CrmCommand, CustomValue, Effect, Hashed, Membership, Proposal, UserData, hex,
 };
 
 /// The effects of one change, in the order the mapper proposed them.
@@ -25,7 +25,7 @@ fn effect(proposal: &Proposal) -> Value {
                 json!({"audience": change.audience, "membership": membership, "user_data": user(&change.user_data)});
             object.insert("audience".to_owned(), audience)
         }
-        Effect::Command(command) => object.insert("command".to_owned(), json!(command)),
+        Effect::Command(command) => object.insert("command".to_owned(), self::command(command)),
     };
     if !proposal.omitted.is_empty() {
         let omitted =
@@ -33,6 +33,37 @@ fn effect(proposal: &Proposal) -> Value {
         object.insert("omitted".to_owned(), omitted.collect());
     }
     Value::Object(object)
+}
+
+/// A command as people read it: its name in snake case, alone or with what it is given.
+fn command(command: &CrmCommand) -> Value {
+    match json!(command) {
+        Value::String(name) => Value::String(snake(&name)),
+        given => plain(given),
+    }
+}
+
+/// Keys in snake case, nothing that is absent.
+fn plain(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let there = fields.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(there.map(|(key, value)| (snake(&key), plain(value))).collect())
+        }
+        other => other,
+    }
+}
+
+/// `CreateTask` as `create_task`.
+fn snake(case: &str) -> String {
+    let mut snake = String::with_capacity(case.len() + 4);
+    for c in case.chars() {
+        if c.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(c.to_ascii_lowercase());
+    }
+    snake
 }
 
 fn convert(event: &ConversionEvent) -> Value {
