@@ -17,6 +17,7 @@ mod mapper;
 mod output;
 mod pause;
 mod person;
+mod project;
 mod redirect;
 mod run;
 mod sandbox;
@@ -108,7 +109,7 @@ enum Command {
     Sync(sync::Sync),
     /// Tell what happened before a connection began, as far back as its `backfill` says
     Backfill(sync::Backfill),
-    /// Try, swap and roll back mappers
+    /// Write, try, swap and roll back mappers
     #[command(subcommand)]
     Mapper(mapper::Mapper),
     /// List, inspect, export and approve components

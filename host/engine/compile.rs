@@ -1,8 +1,8 @@
 //! From bytes to code. A module that carries the contract, as wit-bindgen leaves one for wasm32-unknown-unknown, is encoded as the component it
 //! describes: the author of a mapper needs no tool beside the compiler.
 
-use wasmtime::Engine;
 use wasmtime::component::Component;
+use wasmtime::{Engine, Module};
 use wit_component::ComponentEncoder;
 
 /// How a module begins that is no component.
@@ -13,6 +13,8 @@ pub(super) fn compile(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Compone
     if !bytes.starts_with(MODULE) {
         return Component::from_binary(engine, bytes);
     }
+    // The encoder takes sections at their word, and panics where a file breaks off in the middle of one.
+    Module::validate(engine, bytes)?;
     let encoded = ComponentEncoder::default()
         .validate(true)
         .module(bytes)

@@ -8,7 +8,7 @@ use crate::program::Folder;
 
 const MOST_LINES: usize = 150;
 /// Where our files are.
-const FOLDERS: [&str; 6] = ["wit", "guest", "host", "tests", "docs", ".ci"];
+const FOLDERS: [&str; 7] = ["wit", "guest", "examples", "host", "tests", "docs", ".ci"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
