@@ -21,10 +21,14 @@ const GUESTS: [Guest; 3] = [
 ];
 
 /// Folders whose text files ship inside the binary: what a mapper's author starts from, and the mappings to start with.
-const FOLDERS: [(&str, &str); 3] = [("SDK", "guest/sdk"), ("WIT", "wit"), ("TEMPLATES", "guest/rules/templates")];
+const FOLDERS: [(&str, &str); 4] =
+    [("SDK", "guest/sdk"), ("WIT", "wit"), ("EXAMPLES", "examples"), ("TEMPLATES", "guest/rules/templates")];
+
+/// What building an example leaves behind, as its `.gitignore` says.
+const LEFT_BEHIND: [&str; 4] = ["target", "node_modules", ".venv", "__pycache__"];
 
 fn main() {
-    for watched in ["guest", "wit", "Cargo.toml", "Cargo.lock", "build.rs"] {
+    for watched in ["guest", "wit", "examples", "Cargo.toml", "Cargo.lock", "build.rs"] {
         println!("cargo::rerun-if-changed={watched}");
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
@@ -62,10 +66,14 @@ fn main() {
     }
 }
 
-/// All files below a folder.
+/// All files below a folder that somebody wrote.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
         let path = entry.expect("a folder can be listed").path();
+        let built = path.extension().is_some_and(|extension| extension == "wasm");
+        if built || LEFT_BEHIND.iter().any(|left| path.ends_with(left)) {
+            continue;
+        }
         if path.is_dir() { collect(&path, files) } else { files.push(path) }
     }
 }

@@ -30,5 +30,8 @@ pub const SDK: &[Text] = include!(concat!(env!("OUT_DIR"), "/SDK.rs"));
 /// The contract.
 pub const WIT: &[Text] = include!(concat!(env!("OUT_DIR"), "/WIT.rs"));
 
+/// Mappers to start from, a folder a language, and the cases they all pass.
+pub const EXAMPLES: &[Text] = include!(concat!(env!("OUT_DIR"), "/EXAMPLES.rs"));
+
 /// Mappings to start from, a folder each: the settings, cases, and when to use it.
 pub const TEMPLATES: &[Text] = include!(concat!(env!("OUT_DIR"), "/TEMPLATES.rs"));

@@ -1,4 +1,4 @@
-//! `convey mapper test|swap|rollback|history`.
+//! `convey mapper new|test|swap|rollback|history`.
 
 use std::path::PathBuf;
 
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::client::Door;
 use super::output::{Exit, table};
+use super::project::New;
 use super::translate::load;
 use super::{Context, Format, cache};
 use crate::admin::{Proposed, SwapReport};
@@ -20,6 +21,8 @@ use crate::flow::{Candidate, Case, Uncarried, prepare};
 
 #[derive(Subcommand)]
 pub(super) enum Mapper {
+    /// Write a project for a mapper of one's own, with cases that it passes
+    New(New),
     /// Try a mapper: world, imports, settings, cases, purity; on stored changes too where a convey runs
     Test(Change),
     /// Try a mapper and, if it passes, make it live on the running convey
@@ -47,7 +50,7 @@ pub(super) struct Change {
     /// The mapper's name in the configuration
     #[arg(long, default_value = "default")]
     name: String,
-    /// The component's file
+    /// The component's file, or the module that cargo leaves for wasm32-unknown-unknown
     #[arg(long, value_name = "FILE")]
     mapper: Option<PathBuf>,
     /// The settings' file, TOML
@@ -64,6 +67,7 @@ pub(super) struct Change {
 impl Mapper {
     pub(super) async fn run(self, context: &Context) -> Result<(), Exit> {
         match self {
+            Mapper::New(new) => new.run(context),
             Mapper::Test(change) => change.test(context).await,
             Mapper::Swap(change) => change.swap(context).await,
             Mapper::Rollback { name, note } => {

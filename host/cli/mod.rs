@@ -18,6 +18,7 @@ mod mapping;
 mod output;
 mod pause;
 mod person;
+mod project;
 mod redirect;
 mod run;
 mod sandbox;
@@ -110,7 +111,7 @@ enum Command {
     Sync(sync::Sync),
     /// Tell what happened before a connection began, as far back as its `backfill` says
     Backfill(sync::Backfill),
-    /// Try, swap and roll back mappers
+    /// Write, try, swap and roll back mappers
     #[command(subcommand)]
     Mapper(mapper::Mapper),
     /// Begin with a template, check a mapping, and see what it would say

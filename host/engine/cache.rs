@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use wasmtime::component::Component;
 
+use super::compile::compile;
 use crate::contract::Digest;
 
 /// A directory only its owner can write.
@@ -35,7 +36,7 @@ impl CodeCache {
         if let Some(component) = load(engine, &path) {
             return Ok(component);
         }
-        let component = Component::from_binary(engine, bytes)?;
+        let component = compile(engine, bytes)?;
         if let Err(error) = self.keep(&path, &component.serialize()?) {
             tracing::debug!(path = %path.display(), %error, "compiled code is not kept");
         }

@@ -7,7 +7,7 @@ use super::{Placed, World};
 pub enum LoadError {
     /// The bytes are no component, or the compiler refuses them.
     #[error(
-        "`{name}` is not a WebAssembly component: {text}. A core module becomes one with `cargo component build` or wit-component"
+        "`{name}` is not a WebAssembly component of convey's: {text}. `convey mapper new` writes a project that makes one"
     )]
     NotAComponent {
         /// The component's name.

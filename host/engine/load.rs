@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use wasmtime::component::Component;
 
+use super::compile::compile;
 use super::{Engine, LoadError};
 use crate::contract::Digest;
 
@@ -112,7 +113,7 @@ impl Engine {
         let digest = Digest::of(bytes);
         let compiled = match &self.cache {
             Some(cache) => cache.component(&self.wasm, digest, bytes),
-            None => Component::from_binary(&self.wasm, bytes),
+            None => compile(&self.wasm, bytes),
         };
         let no_component = |error: wasmtime::Error| {
             let text = if bytes.starts_with(b"\0asm") {

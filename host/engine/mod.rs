@@ -2,6 +2,7 @@
 
 mod bulk;
 mod cache;
+mod compile;
 mod error;
 mod fault;
 mod hooks;

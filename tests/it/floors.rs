@@ -47,7 +47,7 @@ fn root() -> &'static Path {
 /// Every Rust file of ours, with its text.
 fn files() -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for folder in ["host", "guest", "tests"] {
+    for folder in ["host", "guest", "examples", "tests"] {
         below(&root().join(folder), &mut found);
     }
     found.push(root().join("build.rs"));

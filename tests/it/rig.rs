@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -27,6 +28,12 @@ pub const ROOM: &str = "rate_limit = { requests = 1000000, per_ms = 1000 }";
 
 /// How long anything may take that has no limit of its own: generous, because the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Says that a test was skipped, and why.
+pub fn skipped(test: &str, why: &str) {
+    // Not by a macro: the harness would keep what a test prints that passes.
+    std::io::stderr().write_all(format!("skipped: {test}: {why}\n").as_bytes()).unwrap();
+}
 
 /// Looks until there is something to see.
 pub async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
@@ -223,10 +230,15 @@ impl Convey {
 
     /// Runs a command against it.
     pub async fn command(&self, arguments: &[&str]) -> Said {
+        self.command_within(PATIENCE, arguments).await
+    }
+
+    /// The same for one that may take so long.
+    pub async fn command_within(&self, patience: Duration, arguments: &[&str]) -> Said {
         let mut command = Command::new(env!("CARGO_BIN_EXE_convey"));
         command.args(["--format", "json"]).args(arguments);
         self.surround(&mut command);
-        let output = timeout(PATIENCE, command.output()).await.expect("the command ends").unwrap();
+        let output = timeout(patience, command.output()).await.expect("the command ends").unwrap();
         Said {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),

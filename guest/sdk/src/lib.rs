@@ -9,8 +9,8 @@
 //! convey_sdk::export!(Leads);
 //!
 //! impl Mapper for Leads {
-//!     fn configure(_settings: &str) -> Result<Self, Vec<Problem>> {
-//!         Ok(Leads)
+//!     fn configure(settings: &str) -> Result<Self, Vec<Problem>> {
+//!         no_settings(settings).map(|()| Leads)
 //!     }
 //!
 //!     fn translate(&self, change: &Change) -> Result<Vec<Proposal>, Skip> {
@@ -32,6 +32,7 @@ pub mod identity;
 pub mod normalise;
 pub mod prelude;
 pub mod samples;
+mod settings;
 mod skip;
 pub mod trigger;
 pub mod user_data;
@@ -39,4 +40,5 @@ pub mod user_data;
 pub use bindings::convey::pipeline::types;
 pub use event::{Event, event_id};
 pub use export::{Held, Mapper, Understanding};
+pub use settings::no_settings;
 pub use user_data::Person;

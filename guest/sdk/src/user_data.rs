@@ -15,6 +15,12 @@ use crate::normalise::phone::phone;
 use crate::normalise::place::{city, postal_code, state};
 use crate::types::{Change, Contact, Hashed, Omission, UserData};
 
+mod piece;
+
+const NO_EMAIL: Reason = "not an e-mail address";
+const NO_PHONE: Reason = "not a phone number of its country";
+const NO_COUNTRY: Reason = "no country code, and no country is known";
+
 /// What the platform is told of a person, and what it is not told.
 #[derive(Clone, Debug)]
 pub struct Person {
@@ -33,12 +39,8 @@ impl Person {
         let (countries, region) = countries(change, region, &mut left_out);
         let (first_name, last_name) = names(contact, &mut left_out);
 
-        let emails = left_out.list("emails", &contact.emails, "not an e-mail address", email);
-        let no_phone = if region.is_some() {
-            "not a phone number of its country"
-        } else {
-            "no country code, and no country is known"
-        };
+        let emails = left_out.list("emails", &contact.emails, NO_EMAIL, email);
+        let no_phone = if region.is_some() { NO_PHONE } else { NO_COUNTRY };
         let phones = left_out.list("phones", &contact.phones, no_phone, |raw| phone(raw, region).map(Cow::Owned));
         let user_data = UserData {
             emails,

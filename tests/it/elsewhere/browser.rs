@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use super::{exported, node, root, run, set, starts, transpiled};
 use crate::conformance;
 use crate::guests::of_next_version;
-use crate::official::skipped;
+use crate::rig::skipped;
 use crate::program::{Folder, Ran};
 
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::conformance;
 use crate::guests::of_next_version;
-use crate::official::skipped;
+use crate::rig::skipped;
 use crate::program::{Folder, Ran};
 
 /// No script takes longer on a busy machine.

@@ -36,12 +36,13 @@ fn a_mapper_built_with_wasi_is_refused_with_its_imports_and_the_right_target() {
 fn what_is_no_component_is_refused_with_the_way_to_make_one() {
     let engine = engine(LIMITS);
     let module = guests::module("convey-test-mapper", guests::PURE);
-    for bytes in [module.as_slice(), b"", b"hello", &module[..module.len() / 2]] {
+    // The last one is a module, whole and empty.
+    for bytes in [b"".as_slice(), b"hello", &module[..module.len() / 2], &module[..8]] {
         let refused = engine.load("strange", bytes).map(|_| ()).unwrap_err();
         assert!(matches!(refused, LoadError::NotAComponent { .. }), "{refused}");
         let text = refused.to_string();
-        assert!(text.starts_with("`strange` is not a WebAssembly component: "), "{text}");
-        assert!(text.ends_with("A core module becomes one with `cargo component build` or wit-component"), "{text}");
+        assert!(text.starts_with("`strange` is not a WebAssembly component of convey's: "), "{text}");
+        assert!(text.ends_with("`convey mapper new` writes a project that makes one"), "{text}");
     }
 }
 
@@ -53,6 +54,16 @@ fn a_component_of_another_version_of_the_contract_is_refused_with_both_versions(
     let text = refused.to_string();
     let wanted = "`newer` exports convey:pipeline/mapper@0.2.0, and this host speaks convey:pipeline/mapper@0.1.0. ";
     assert!(text.starts_with(wanted), "{text}");
+}
+
+/// What cargo leaves for wasm32-unknown-unknown holds the contract: no other tool is needed.
+#[test]
+fn a_module_that_holds_the_contract_is_encoded_as_the_component_it_describes() {
+    let engine = engine(LIMITS);
+    let module = engine.load("strange", &guests::module("convey-test-mapper", guests::PURE)).unwrap();
+    let component = engine.load("strange", &guests::component("convey-test-mapper", guests::PURE)).unwrap();
+    assert_eq!((module.world, &module.imports), (World::Mapper, &component.imports));
+    assert_ne!(module.digest, component.digest, "a digest is of the file as it was given");
 }
 
 /// A change here is a change of what operators are asked to grant.

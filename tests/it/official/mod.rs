@@ -3,7 +3,6 @@
 
 mod prism;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::rig::{Convey, eventually, sandbox};
+use crate::rig::{Convey, eventually, sandbox, skipped};
 use crate::vendor::Vendor;
 use prism::{Described, FOUND};
 
@@ -43,12 +42,6 @@ fn descriptions(test: &str) -> Option<PathBuf> {
     }
     skipped(test, "the CRM's API description is missing");
     None
-}
-
-/// Says that a test found nothing to work with.
-pub fn skipped(test: &str, why: &str) {
-    // Not by a macro: the harness would keep what a test prints that passes.
-    std::io::stderr().write_all(format!("skipped: {test}: {why}\n").as_bytes()).unwrap();
 }
 
 /// Runs a script to its end, which must be a good one, and answers with what it printed.
