@@ -50,8 +50,9 @@ pub fn gives_away(text: &str, contact: &Contact) -> bool {
 
 fn holds_email(text: &str, emails: &[String]) -> bool {
     // Nearly every text has no room for an address, and is not worth lowering.
-    let has_room = |email: &&String| !email.contains('@') || text.contains('@') || text.contains("%40");
-    let mut emails = emails.iter().filter(has_room).peekable();
+    let holds = |text: &str, byte: u8| text.as_bytes().contains(&byte);
+    let has_room = holds(text, b'@') || (holds(text, b'%') && text.contains("%40"));
+    let mut emails = emails.iter().filter(|email| has_room || !holds(email, b'@')).peekable();
     if text.is_empty() || emails.peek().is_none() {
         return false;
     }
@@ -66,12 +67,15 @@ fn holds_phone(text: &str, phones: &[String]) -> bool {
         return false;
     }
     let text = digits(text);
-    phones.iter().map(|phone| digits(phone)).any(|phone| phone.len() >= PHONE_DIGITS && text.contains(&phone))
+    phones
+        .iter()
+        .map(|phone| digits(phone))
+        .any(|phone| phone.len() >= PHONE_DIGITS && text.windows(phone.len()).any(|part| part == phone))
 }
 
-fn digits(text: &str) -> String {
-    let mut digits = String::with_capacity(text.len());
-    digits.extend(text.bytes().filter(u8::is_ascii_digit).map(char::from));
+fn digits(text: &str) -> Vec<u8> {
+    let mut digits = Vec::with_capacity(text.len());
+    digits.extend(text.bytes().filter(u8::is_ascii_digit));
     digits
 }
 

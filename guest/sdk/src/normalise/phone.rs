@@ -4,21 +4,25 @@ mod plain;
 
 use rlibphonenumber::{CountryCodeSource, PHONE_NUMBER_UTIL, PhoneNumber, Region};
 
+use plain::Plain;
+
 /// The digits of the E.164 number with its country code and without `+`, extension or trunk zero. A number without a country
 /// code is read in `region` (ISO 3166-1 alpha-2, any case); without a region it is dropped, since a number in another country
 /// is another person's. Numbers of a length their country does not use, spelt numbers (`1-800-FLOWERS`) and rows of one digit
 /// are dropped. Numbering plans are libphonenumber's.
 pub fn phone(raw: &str, region: Option<&str>) -> Option<String> {
-    let raw = raw.trim();
-    if let Some((digits, code)) = plain::read(raw, region) {
-        return (!is_one_digit_over(&digits.as_bytes()[code..])).then_some(digits);
+    let number = without_extension(raw.trim())?;
+    match plain::read(number, region) {
+        Plain::Number(digits, code) => (!is_one_digit_over(&digits.as_bytes()[code..])).then_some(digits),
+        Plain::None => None,
+        Plain::Unsure => {
+            let parsed = parse(number, region)?;
+            Some(digits(&parsed)).filter(|digits| !is_row_of_one_digit(&parsed, digits))
+        }
     }
-    let parsed = parse(raw, region)?;
-    Some(digits(&parsed)).filter(|digits| !is_row_of_one_digit(&parsed, digits))
 }
 
-fn parse(raw: &str, region: Option<&str>) -> Option<PhoneNumber> {
-    let number = without_extension(raw)?;
+fn parse(number: &str, region: Option<&str>) -> Option<PhoneNumber> {
     let region = region.and_then(|code| code.to_ascii_uppercase().parse::<Region>().ok());
     match number.strip_prefix("00") {
         Some(rest) => dialled_abroad(number, rest, region),
