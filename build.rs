@@ -6,18 +6,21 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-/// A guest crate, the target it is built for, and the flags of that target.
+/// A guest crate, what it is, the target it is built for, and the flags of that target.
 struct Guest {
     name: &'static str,
+    world: &'static str,
     target: &'static str,
-    rustflags: &'static str,
 }
 
-/// Sources and sinks speak HTTP and so need WASI; a mapper imports nothing, and its hashing is faster with simd128.
+/// Hashing and reading JSON are faster with it, and every runtime of components has it.
+const RUSTFLAGS: &str = "-C target-feature=+simd128";
+
+/// Sources and sinks speak HTTP and so need WASI; a mapper imports nothing.
 const GUESTS: [Guest; 3] = [
-    Guest { name: "highlevel", target: "wasm32-wasip2", rustflags: "" },
-    Guest { name: "meta", target: "wasm32-wasip2", rustflags: "" },
-    Guest { name: "rules", target: "wasm32-unknown-unknown", rustflags: "-C target-feature=+simd128" },
+    Guest { name: "highlevel", world: "source", target: "wasm32-wasip2" },
+    Guest { name: "meta", world: "sink", target: "wasm32-wasip2" },
+    Guest { name: "rules", world: "mapper", target: "wasm32-unknown-unknown" },
 ];
 
 /// Folders whose text files ship inside the binary: what a mapper's author starts from, and the mappings to start with.
@@ -45,8 +48,9 @@ fn main() {
     }
     let row = |guest: &Guest| {
         format!(
-            "Builtin {{ name: {:?}, bytes: include_bytes!({:?}) }},",
+            "Builtin {{ name: {:?}, world: {:?}, bytes: include_bytes!({:?}) }},",
             guest.name,
+            guest.world,
             out.join(format!("{}.wasm", guest.name))
         )
     };
@@ -88,7 +92,7 @@ fn build(guests: &[&Guest], target: &str, target_dir: &Path) {
     for outer in ["CARGO_ENCODED_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_TARGET", "RUSTC"] {
         cargo.env_remove(outer);
     }
-    cargo.env("RUSTFLAGS", guests[0].rustflags);
+    cargo.env("RUSTFLAGS", RUSTFLAGS);
     let built = cargo.status().expect("cargo can be started");
     assert!(
         built.success(),

@@ -4,6 +4,8 @@
 pub struct Builtin {
     /// Its name: `builtin:<name>` in the configuration.
     pub name: &'static str,
+    /// What it is: `source`, `mapper` or `sink`.
+    pub world: &'static str,
     /// The component.
     pub bytes: &'static [u8],
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Inlining, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 pub use cache::CodeCache;
 pub use error::LoadError;
@@ -96,6 +96,7 @@ fn new_wasm_engine(limits: &GuestLimits) -> wasmtime::Result<wasmtime::Engine> {
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .epoch_interruption(true)
         .concurrency_support(false)
+        .compiler_inlining(Inlining::Yes)
         .cranelift_nan_canonicalization(true)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(16))
         .memory_reservation(limits.memory_bytes as u64);

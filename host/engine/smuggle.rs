@@ -8,10 +8,11 @@ const PHONE_DIGITS: usize = 7;
 /// Which free text of `proposals` repeats an e-mail or phone of the change's contact. CRM commands are exempt: they go back to where the
 /// data came from.
 pub(super) fn smuggled(change: &Change, proposals: &[Proposal]) -> Option<String> {
-    let personal = Personal::of(&change.contact);
-    if personal.is_empty() {
+    let Contact { emails, phones, .. } = &change.contact;
+    if emails.is_empty() && phones.is_empty() {
         return None;
     }
+    let personal = Personal { emails, phones };
     proposals.iter().find_map(|proposal| {
         let place = match &proposal.effect {
             Effect::Convert(event) => event_place(&personal, event),
@@ -62,28 +63,19 @@ fn user_place(personal: &Personal, user: &UserData) -> Option<&'static str> {
     texts.into_iter().find(|(_, text)| text.as_ref().is_some_and(|text| personal.is_in(text))).map(|(place, _)| place)
 }
 
-/// What must not be repeated.
-struct Personal {
-    emails: Vec<String>,
-    phones: Vec<String>,
+/// What must not be repeated. Nearly no text has room for it, so it is spelt out only for one that has.
+struct Personal<'a> {
+    emails: &'a [String],
+    phones: &'a [String],
 }
 
-impl Personal {
-    fn of(contact: &Contact) -> Self {
-        let emails = contact.emails.iter().map(|email| email.trim().to_lowercase()).filter(|email| email.contains('@'));
-        let phones = contact.phones.iter().map(|phone| digits(phone)).filter(|phone| phone.len() >= PHONE_DIGITS);
-        Self { emails: emails.collect(), phones: phones.collect() }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.emails.is_empty() && self.phones.is_empty()
-    }
-
+impl Personal<'_> {
     /// An e-mail anywhere in the text, or a text that is a phone but for its punctuation.
     fn is_in(&self, text: &str) -> bool {
         if !self.emails.is_empty() && text.contains('@') {
             let lower = text.to_lowercase();
-            if self.emails.iter().any(|email| lower.contains(email.as_str())) {
+            let emails = self.emails.iter().map(|email| email.trim().to_lowercase());
+            if emails.filter(|email| email.contains('@')).any(|email| lower.contains(&email)) {
                 return true;
             }
         }
@@ -97,14 +89,18 @@ impl Personal {
     }
 
     fn is_phone(&self, number: &str) -> bool {
+        let phones = || self.phones.iter().map(|phone| digits(phone)).filter(|phone| phone.len() >= PHONE_DIGITS);
         // With and without the country code: the shorter ends the longer.
         number.len() >= PHONE_DIGITS
-            && self.phones.iter().any(|phone| phone.ends_with(number) || number.ends_with(phone.as_str()))
+            && phones().any(|phone| phone.ends_with(number) || number.ends_with(phone.as_str()))
     }
 }
 
+/// The digits, without the zeros they begin with.
 fn digits(text: &str) -> String {
-    text.chars().filter(char::is_ascii_digit).collect::<String>().trim_start_matches('0').to_owned()
+    let mut digits = String::with_capacity(text.len());
+    digits.extend(text.bytes().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0').map(char::from));
+    digits
 }
 
 #[cfg(test)]
@@ -113,7 +109,8 @@ mod tests {
 
     #[test]
     fn what_counts_as_smuggled() {
-        let personal = Personal { emails: vec!["jo@example.com".into()], phones: vec!["16505551212".into()] };
+        let (emails, phones) = ([" Jo@example.com".to_owned()], ["+1 650-555-1212".to_owned()]);
+        let personal = Personal { emails: &emails, phones: &phones };
         for text in [
             "jo@example.com",
             " JO@Example.com ",

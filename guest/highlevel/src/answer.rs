@@ -57,13 +57,14 @@ pub fn answer(
         Said::Seen | Said::Swept => seen(scene, memory, webhook, at),
         other => belonging(memory, other, &webhook.kind, at),
     }?;
-    Ok(changes(scene, facts, &person, received_at))
+    Ok(changes(scene, facts, person, received_at))
 }
 
 /// Facts about a person as changes.
-pub fn changes(scene: &Scene<'_>, facts: Vec<Fact>, person: &Contact, seen_at: u64) -> Vec<Change> {
+pub fn changes(scene: &Scene<'_>, facts: Vec<Fact>, person: Contact, seen_at: u64) -> Vec<Change> {
     let place = Place { connection: scene.connection, settings: scene.settings, catalogue: scene.catalogue, seen_at };
-    facts.into_iter().map(|fact| fact.change(&place, person.clone())).collect()
+    let persons = std::iter::repeat_n(person, facts.len());
+    facts.into_iter().zip(persons).map(|(fact, person)| fact.change(&place, person)).collect()
 }
 
 /// First sight: what no delivery of this work spoke of is remembered as it is now. And a contact told whole is noted as such.
@@ -126,16 +127,18 @@ fn created(
     at: u64,
 ) -> Result<Vec<Fact>, Silence> {
     let told = verb(&mut memory.contact, "created", "contact", "", at, Trigger::ContactCreated);
-    let said = contact(&webhook.body);
     if scene.fetched.is_some() && memory.fields.is_none() {
         let moved_on = person.updated_at.is_none_or(|updated| updated > at.max(person.created_at.unwrap_or(0)));
-        let said = Contact { id: person.id.clone(), ..said.clone() };
-        memory.fields = Some(if moved_on { fields::at_creation(&said, person) } else { fields::fields(person) });
+        memory.fields = Some(if moved_on {
+            fields::at_creation(&Contact { id: person.id.clone(), ..contact(&webhook.body) }, person)
+        } else {
+            fields::fields(person)
+        });
     }
     if memory.consent.latest.is_empty() {
-        memory.consent.rest(&consent::mark(&said.consent), at);
+        memory.consent.rest(&consent::mark(&consent::consent(&webhook.body)), at);
     }
-    let set = memory.own.applied(said.tags, at);
+    let set = memory.own.applied(tags(&webhook.body), at);
     // Also where the creation was told by another road: tags that came after it may have been taken for older ones.
     let since = match &mut memory.tags {
         Some(tags) => tags.born(set, at).map(tagged),

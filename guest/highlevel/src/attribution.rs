@@ -1,9 +1,7 @@
 //! Where a contact came from. Only `GET /contacts/:id` says it; webhooks never do.
 
-use serde_json::Value;
-
 use crate::bindings::convey::pipeline::types::Attribution;
-use crate::json::{any_text, flag, list};
+use crate::json::{Look, any_text, flag, list, text};
 
 /// Fields that have a place of their own; `pageUrl` is the list endpoint's word for `url`.
 const KNOWN: [&str; 16] = [
@@ -26,26 +24,25 @@ const KNOWN: [&str; 16] = [
 ];
 
 /// First and last touch. Rows of a list carry an array `attributions` instead of the two objects.
-pub fn touches(contact: &Value) -> (Option<Attribution>, Option<Attribution>) {
+pub fn touches(contact: &impl Look) -> (Option<Attribution>, Option<Attribution>) {
     let rows = list(contact, "attributions");
     let first =
-        contact.get("attributionSource").or_else(|| rows.iter().find(|row| flag(row, "isFirst")).or(rows.first()));
+        contact.member("attributionSource").or_else(|| rows.iter().find(|row| flag(*row, "isFirst")).or(rows.first()));
     let last = contact
-        .get("lastAttributionSource")
-        .or_else(|| rows.iter().find(|row| flag(row, "isLast")).or(if rows.len() > 1 { rows.last() } else { None }));
+        .member("lastAttributionSource")
+        .or_else(|| rows.iter().find(|row| flag(*row, "isLast")).or(if rows.len() > 1 { rows.last() } else { None }));
     (first.and_then(attribution), last.and_then(attribution))
 }
 
-fn attribution(value: &Value) -> Option<Attribution> {
+fn attribution(value: &impl Look) -> Option<Attribution> {
     let field = |names: &[&str]| any_text(value, names).map(|text| text.trim().to_owned());
     // The documentation's own example reads "fb. 1.1674748390986.1171287961".
     let spaceless = |name: &str| any_text(value, &[name]).map(|text| text.split_whitespace().collect::<String>());
     let fbc = spaceless("fbc");
     let mut other: Vec<(String, String)> = value
-        .as_object()?
-        .iter()
-        .filter(|(name, _)| !KNOWN.contains(&name.as_str()))
-        .filter_map(|(name, _)| Some((name.clone(), any_text(value, &[name])?)))
+        .members()?
+        .filter(|(name, _)| !KNOWN.contains(name))
+        .filter_map(|(name, _)| Some((name.to_owned(), text(value, name)?)))
         .collect();
     other.sort();
     let touch = Attribution {

@@ -4,15 +4,15 @@ use serde_json::Value;
 
 use crate::bindings::convey::pipeline::types::Consent;
 use crate::digest;
-use crate::json::{flag, text};
+use crate::json::{Look, flag, text};
 
 /// Reads `dnd` and `dndSettings` of a contact or webhook. `active` means blocked, `permanent` blocked for good; v2 spells channels `SMS`, v3 `sms`.
-pub fn consent(value: &Value) -> Consent {
-    let channels = value.get("dndSettings").and_then(Value::as_object);
+pub fn consent(value: &impl Look) -> Consent {
+    let channels = value.member("dndSettings").and_then(Look::members);
     let mut blocked_channels: Vec<String> = channels
         .into_iter()
         .flatten()
-        .filter(|(_, state)| matches!(text(state, "status").as_deref(), Some("active" | "permanent")))
+        .filter(|(_, state)| matches!(text(*state, "status").as_deref(), Some("active" | "permanent")))
         .map(|(channel, _)| channel.to_ascii_lowercase())
         .collect();
     blocked_channels.sort();

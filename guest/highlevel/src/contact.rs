@@ -1,15 +1,13 @@
 //! A contact as the API returns it, or as a contact webhook repeats it, as the contract's contact.
 
-use serde_json::Value;
-
 use crate::attribution::touches;
 use crate::bindings::convey::pipeline::types::{Contact, CustomField, FieldValue};
 use crate::consent::consent;
-use crate::json::{any_text, list, text};
+use crate::json::{Look, any_text, list, text};
 use crate::time;
 
 /// Reads every field the contract has. Nothing is required: live answers leave empty fields out.
-pub fn contact(value: &Value) -> Contact {
+pub fn contact(value: &impl Look) -> Contact {
     let (first_touch, last_touch) = touches(value);
     Contact {
         id: text(value, "id").unwrap_or_default(),
@@ -21,7 +19,7 @@ pub fn contact(value: &Value) -> Contact {
         emails: several(value, &["email", "emailLowerCase"], "additionalEmails", &["email"]),
         phones: several(value, &["phone"], "additionalPhones", &["phone", "phoneNumber"]),
         gender: text(value, "gender"),
-        date_of_birth: value.get("dateOfBirth").and_then(time::date),
+        date_of_birth: value.member("dateOfBirth").and_then(time::date),
         street: any_text(value, &["address1", "address"]),
         city: text(value, "city"),
         state: text(value, "state"),
@@ -42,9 +40,9 @@ pub fn contact(value: &Value) -> Contact {
 }
 
 /// The tags in order, each once.
-pub fn tags(value: &Value) -> Vec<String> {
+pub fn tags(value: &impl Look) -> Vec<String> {
     let mut tags: Vec<String> = Vec::new();
-    for tag in list(value, "tags").iter().filter_map(Value::as_str) {
+    for tag in list(value, "tags").iter().filter_map(Look::as_text) {
         if !tag.trim().is_empty() && !tags.iter().any(|known| known == tag) {
             tags.push(tag.to_owned());
         }
@@ -53,10 +51,10 @@ pub fn tags(value: &Value) -> Vec<String> {
 }
 
 /// The first address and the additional ones, which come as text or as objects.
-fn several(value: &Value, first: &[&str], more: &str, inside: &[&str]) -> Vec<String> {
-    let additional = list(value, more).iter().filter_map(|item| match item {
-        Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
-        other => any_text(other, inside),
+fn several(value: &impl Look, first: &[&str], more: &str, inside: &[&str]) -> Vec<String> {
+    let additional = list(value, more).iter().filter_map(|item| match item.as_text() {
+        Some(text) if !text.trim().is_empty() => Some(text.to_owned()),
+        _ => any_text(item, inside),
     });
     let mut all: Vec<String> = Vec::new();
     for address in any_text(value, first).into_iter().chain(additional) {
@@ -68,25 +66,29 @@ fn several(value: &Value, first: &[&str], more: &str, inside: &[&str]) -> Vec<St
 }
 
 /// By id: neither contacts nor webhooks carry a field's key or name.
-fn custom_fields(value: &Value) -> Vec<CustomField> {
+fn custom_fields(value: &impl Look) -> Vec<CustomField> {
     let fields = list(value, "customFields").iter().filter_map(|field| {
-        let held = ["value", "field_value", "fieldValue"].iter().find_map(|name| field.get(name))?;
+        let held = ["value", "field_value", "fieldValue"].iter().find_map(|name| field.member(name))?;
         Some(CustomField { key: any_text(field, &["id", "key"])?, name: None, value: field_value(held)? })
     });
     fields.collect()
 }
 
-fn field_value(value: &Value) -> Option<FieldValue> {
-    match value {
-        Value::Null => None,
-        Value::String(text) => Some(FieldValue::Text(text.clone())),
-        Value::Number(number) => Some(FieldValue::Number(number.as_f64()?)),
-        Value::Bool(flag) => Some(FieldValue::Flag(*flag)),
-        Value::Array(items) => {
-            let texts: Option<Vec<String>> = items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
-            Some(texts.map_or_else(|| FieldValue::Json(value.to_string()), FieldValue::Many))
-        }
-        Value::Object(_) => Some(FieldValue::Json(value.to_string())),
+fn field_value(value: &impl Look) -> Option<FieldValue> {
+    if let Some(text) = value.as_text() {
+        return Some(FieldValue::Text(text.to_owned()));
+    }
+    if let Some(number) = value.as_number() {
+        return number.as_f64().map(FieldValue::Number);
+    }
+    if let Some(flag) = value.as_flag() {
+        return Some(FieldValue::Flag(flag));
+    }
+    let texts = value.elements().map(|items| items.iter().map(|item| item.as_text().map(str::to_owned)).collect());
+    match texts {
+        Some(Some(many)) => Some(FieldValue::Many(many)),
+        Some(None) => Some(FieldValue::Json(value.written())),
+        None => value.members().map(|_| FieldValue::Json(value.written())),
     }
 }
 

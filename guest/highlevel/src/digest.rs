@@ -9,8 +9,10 @@ pub fn hex(parts: &[&str], length: usize) -> String {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part.as_bytes());
     }
-    let mut text: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    text.truncate(length);
+    let digest = hasher.finalize();
+    let nibbles = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let mut text = String::with_capacity(length);
+    text.extend(nibbles.take(length).map(|nibble| char::from(b"0123456789abcdef"[usize::from(nibble)])));
     text
 }
 

@@ -12,6 +12,7 @@ use crate::settings::{self, Settings};
 use crate::time;
 use crate::webhook::{Said, Webhook, event, object, parse};
 
+mod created;
 mod face;
 
 use face::at_face_value;
@@ -26,6 +27,19 @@ pub fn interpret(subject: &Subject, trigger: Option<&str>, bodies: &[Vec<u8>]) -
 }
 
 fn one(
+    subject: &Subject,
+    settings: &Settings,
+    catalogue: &Catalogue,
+    trigger: Option<&str>,
+    body: &[u8],
+) -> Result<Vec<Change>, String> {
+    if let Some(change) = created::at_once(subject, settings, catalogue, trigger, body) {
+        return Ok(vec![change]);
+    }
+    long(subject, settings, catalogue, trigger, body)
+}
+
+fn long(
     subject: &Subject,
     settings: &Settings,
     catalogue: &Catalogue,

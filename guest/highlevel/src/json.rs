@@ -1,28 +1,76 @@
 //! Lenient looks into the vendor's JSON: a field that is missing, null, blank or of another type is simply not there.
 
-use serde_json::Value;
+mod glance;
+
+use serde_json::{Number, Value};
+
+pub use glance::Glance;
+
+/// JSON that was read, as what it was read into has it.
+pub trait Look: Sized {
+    /// The member of an object.
+    fn member(&self, name: &str) -> Option<&Self>;
+    /// The text.
+    fn as_text(&self) -> Option<&str>;
+    /// The number.
+    fn as_number(&self) -> Option<&Number>;
+    /// The truth value.
+    fn as_flag(&self) -> Option<bool>;
+    /// The elements of a list.
+    fn elements(&self) -> Option<&[Self]>;
+    /// The members of an object, each name once.
+    fn members(&self) -> Option<impl Iterator<Item = (&str, &Self)>>;
+    /// The JSON.
+    fn written(&self) -> String;
+}
+
+impl Look for Value {
+    fn member(&self, name: &str) -> Option<&Self> {
+        self.get(name)
+    }
+
+    fn as_text(&self) -> Option<&str> {
+        self.as_str()
+    }
+
+    fn as_number(&self) -> Option<&Number> {
+        Value::as_number(self)
+    }
+
+    fn as_flag(&self) -> Option<bool> {
+        self.as_bool()
+    }
+
+    fn elements(&self) -> Option<&[Self]> {
+        self.as_array().map(Vec::as_slice)
+    }
+
+    fn members(&self) -> Option<impl Iterator<Item = (&str, &Self)>> {
+        Some(self.as_object()?.iter().map(|(name, value)| (name.as_str(), value)))
+    }
+
+    fn written(&self) -> String {
+        self.to_string()
+    }
+}
 
 /// The field's text as it stands, unless blank. Numbers count as text: ids and postal codes come as both.
-pub fn text(value: &Value, field: &str) -> Option<String> {
-    match value.get(field)? {
-        Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
+pub fn text(value: &impl Look, field: &str) -> Option<String> {
+    let value = value.member(field)?;
+    match value.as_text() {
+        Some(text) => (!text.trim().is_empty()).then(|| text.to_owned()),
+        None => value.as_number().map(Number::to_string),
     }
 }
 
 /// The first of several spellings that holds text.
-pub fn any_text(value: &Value, fields: &[&str]) -> Option<String> {
+pub fn any_text(value: &impl Look, fields: &[&str]) -> Option<String> {
     fields.iter().find_map(|field| text(value, field))
 }
 
 /// A truth, also when it is written as text.
-pub fn flag(value: &Value, field: &str) -> bool {
-    match value.get(field) {
-        Some(Value::Bool(flag)) => *flag,
-        Some(Value::String(text)) => text == "true",
-        _ => false,
-    }
+pub fn flag(value: &impl Look, field: &str) -> bool {
+    value.member(field).is_some_and(|value| value.as_flag().unwrap_or(value.as_text() == Some("true")))
 }
 
 /// A finite number, also when it is written as text.
@@ -36,8 +84,8 @@ pub fn number(value: &Value, field: &str) -> Option<f64> {
 }
 
 /// The field's elements; nothing where there is no list.
-pub fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
-    value.get(field).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+pub fn list<'a, L: Look>(value: &'a L, field: &str) -> &'a [L] {
+    value.member(field).and_then(L::elements).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ where
             Err(error) => return Err(error),
         };
         let tasks = list(&answer, "tasks");
-        let found = tasks.iter().find(|found| any_text(found, &["id", "_id"]).as_deref() == Some(task));
+        let found = tasks.iter().find(|found| any_text(*found, &["id", "_id"]).as_deref() == Some(task));
         if let Some(found) = found {
             return Ok(owner(found));
         }

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::json::Look;
+
 const DAY_MS: i64 = 86_400_000;
 /// Below this an epoch number counts seconds: in milliseconds it would lie in early 1973, before anything a CRM holds.
 const SECONDS_BELOW: f64 = 100_000_000_000.0;
@@ -14,14 +16,15 @@ pub fn now() -> u64 {
 }
 
 /// Milliseconds since the epoch. Nothing for what is no moment, or lies before 1970.
-pub fn moment(value: &Value) -> Option<u64> {
-    let epoch = match value {
-        Value::String(text) => match text.trim().parse::<f64>() {
+pub fn moment(value: &impl Look) -> Option<u64> {
+    let epoch = match value.as_text().map(str::trim) {
+        // A date has its first dash after the year; no number has one there.
+        Some(text) if text.as_bytes().get(4) == Some(&b'-') => return u64::try_from(iso(text)?).ok(),
+        Some(text) => match text.parse::<f64>() {
             Ok(number) => number,
-            Err(_) => return u64::try_from(iso(text.trim())?).ok(),
+            Err(_) => return u64::try_from(iso(text)?).ok(),
         },
-        Value::Number(number) => number.as_f64()?,
-        _ => return None,
+        None => value.as_number()?.as_f64()?,
     };
     // A year alone ("2024") is no moment.
     if !(100_000.0..1e15).contains(&epoch) {
@@ -37,24 +40,18 @@ pub fn is_zoneless(value: &Value) -> bool {
 }
 
 /// The moment in a field.
-pub fn at(value: &Value, field: &str) -> Option<u64> {
-    value.get(field).and_then(moment)
+pub fn at(value: &impl Look, field: &str) -> Option<u64> {
+    value.member(field).and_then(moment)
 }
 
 /// A date of birth: an ISO moment is cut to its date, an epoch number becomes one, any other text stays as it is for the mapper to judge.
-pub fn date(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => {
-            let text = text.trim();
-            let dated = text.get(..10).filter(|_| iso(text).is_some());
-            (!text.is_empty()).then(|| dated.unwrap_or(text).to_owned())
-        }
-        Value::Number(number) => {
-            let (year, month, day) = civil(number.as_i64()?.div_euclid(DAY_MS));
-            Some(format!("{year:04}-{month:02}-{day:02}"))
-        }
-        _ => None,
+pub fn date(value: &impl Look) -> Option<String> {
+    if let Some(text) = value.as_text().map(str::trim) {
+        let dated = text.get(..10).filter(|_| iso(text).is_some());
+        return (!text.is_empty()).then(|| dated.unwrap_or(text).to_owned());
     }
+    let (year, month, day) = civil(value.as_number()?.as_i64()?.div_euclid(DAY_MS));
+    Some(format!("{year:04}-{month:02}-{day:02}"))
 }
 
 fn iso(text: &str) -> Option<i64> {

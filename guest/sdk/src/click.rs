@@ -74,8 +74,11 @@ pub fn client_ip(contact: &Contact) -> Option<Result<String, Reason>> {
     latest(contact, |touch| {
         visible(&touch.client_ip).map(|raw| {
             let address: IpAddr = raw.parse().map_err(|_| "not an IP address")?;
-            let address = address.to_canonical();
-            if is_public(address) { Ok(address.to_string()) } else { Err("not a public IP address") }
+            if !is_public(address.to_canonical()) {
+                return Err("not a public IP address");
+            }
+            // What is read as an IPv4 address has no other spelling.
+            Ok(if address.is_ipv4() { raw.to_owned() } else { address.to_canonical().to_string() })
         })
     })
 }

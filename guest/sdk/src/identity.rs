@@ -40,25 +40,43 @@ pub fn unusable(person: &Person) -> Option<String> {
 /// Why a free text is left out by [`gives_away`].
 pub const GIVES_AWAY: &str = "holds the contact's own e-mail address or phone number";
 
+/// Fewer digits turn up in any id.
+const PHONE_DIGITS: usize = 7;
+
 /// Whether a free text holds one of the contact's own e-mail addresses or phone numbers: such a text never leaves.
 pub fn gives_away(text: &str, contact: &Contact) -> bool {
-    if text.is_empty() {
-        return false;
-    }
-    let lowered = text.to_lowercase();
-    let holds_email =
-        contact.emails.iter().map(|email| email.trim().to_lowercase()).any(|email| {
-            !email.is_empty() && (lowered.contains(&email) || lowered.contains(&email.replace('@', "%40")))
-        });
-    holds_email || {
-        let digits = digits(text);
-        // Shorter numbers turn up in any id.
-        contact.phones.iter().map(|phone| self::digits(phone)).any(|phone| phone.len() >= 7 && digits.contains(&phone))
-    }
+    holds_email(text, &contact.emails) || holds_phone(text, &contact.phones)
 }
 
-fn digits(text: &str) -> String {
-    text.chars().filter(char::is_ascii_digit).collect()
+fn holds_email(text: &str, emails: &[String]) -> bool {
+    // Nearly every text has no room for an address, and is not worth lowering.
+    let holds = |text: &str, byte: u8| text.as_bytes().contains(&byte);
+    let has_room = holds(text, b'@') || (holds(text, b'%') && text.contains("%40"));
+    let mut emails = emails.iter().filter(|email| has_room || !holds(email, b'@')).peekable();
+    if text.is_empty() || emails.peek().is_none() {
+        return false;
+    }
+    let text = text.to_lowercase();
+    emails
+        .map(|email| email.trim().to_lowercase())
+        .any(|email| !email.is_empty() && (text.contains(&email) || text.contains(&email.replace('@', "%40"))))
+}
+
+fn holds_phone(text: &str, phones: &[String]) -> bool {
+    if phones.is_empty() || text.bytes().filter(u8::is_ascii_digit).count() < PHONE_DIGITS {
+        return false;
+    }
+    let text = digits(text);
+    phones
+        .iter()
+        .map(|phone| digits(phone))
+        .any(|phone| phone.len() >= PHONE_DIGITS && text.windows(phone.len()).any(|part| part == phone))
+}
+
+fn digits(text: &str) -> Vec<u8> {
+    let mut digits = Vec::with_capacity(text.len());
+    digits.extend(text.bytes().filter(u8::is_ascii_digit));
+    digits
 }
 
 #[cfg(test)]
@@ -89,6 +107,10 @@ mod tests {
         assert!(gives_away("for Ann@Example.com", &contact));
         assert!(gives_away("https://x.test/ann%40example.com/", &contact));
         assert!(gives_away("call 1 650 555 1212", &contact));
-        assert!(!gives_away("a note", &contact));
+        assert!(!gives_away("a note", &contact) && !gives_away("", &contact));
+        let odd =
+            Contact { emails: vec!["Not An Address".into(), " ".into()], phones: vec!["12345".into()], ..contact };
+        assert!(gives_away("this is not an address.", &odd));
+        assert!(!gives_away("12345", &odd));
     }
 }

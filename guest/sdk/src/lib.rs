@@ -28,6 +28,8 @@ pub mod click;
 mod event;
 mod export;
 pub mod hash;
+#[cfg(target_family = "wasm")]
+mod heap;
 pub mod identity;
 pub mod normalise;
 pub mod prelude;

@@ -119,7 +119,7 @@ impl Wanted {
             _ => text(current, name).unwrap_or_default().trim() == wanted,
         };
         let held = |id: &str| {
-            let field = list(current, "customFields").iter().find(|field| text(field, "id").as_deref() == Some(id))?;
+            let field = list(current, "customFields").iter().find(|field| text(*field, "id").as_deref() == Some(id))?;
             ["value", "field_value", "fieldValue"].iter().find_map(|name| field.get(name))
         };
         let differs_custom = |(id, wanted): &&(String, Value)| !same_value(held(id), wanted);

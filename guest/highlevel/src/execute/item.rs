@@ -69,7 +69,7 @@ impl Item {
     {
         let answer = Call::get(path::of_contact(contact, self.all), errand.version).json(CONTACTS_READ, send).await;
         let answer = answer.map_err(|error| missing(error, &format!("contact {contact}")))?;
-        let ours = |item: &&Value| text(item, "body").is_some_and(|body| found(&body) == Some(line));
+        let ours = |item: &&Value| text(*item, "body").is_some_and(|body| found(&body) == Some(line));
         Ok(list(&answer, self.all).iter().find(ours).and_then(|item| text(item, "id")))
     }
 

@@ -15,6 +15,11 @@ pub fn at_face_value(scene: &Scene<'_>, webhook: &Webhook, received_at: u64) -> 
     let mut memory = Memory::default();
     let at = webhook.happened_at(received_at);
     match webhook.said {
+        // Nobody keeps this memory: what a creation would note in it need not be made out.
+        Said::ContactCreated => {
+            memory.fields = Some(fields::Fields::new());
+            memory.consent.rest("unknown", 0);
+        }
         Said::ContactUpdated => memory.fields = Some(fields::Fields::new()),
         Said::TagsUpdated => memory.tags = Some(TagMemory::baseline(Vec::new(), 0)),
         Said::ConsentUpdated => memory.consent.rest("unknown", 0),
@@ -37,7 +42,7 @@ pub fn at_face_value(scene: &Scene<'_>, webhook: &Webhook, received_at: u64) -> 
             let person = person(scene, webhook, id);
             let version = fields::mark(&fields::fields(&person));
             let fact = Fact { kind, object: String::new(), version, at, trigger };
-            Ok(changes(scene, vec![fact], &person, received_at))
+            Ok(changes(scene, vec![fact], person, received_at))
         }
         (answer, ..) => answer,
     }

@@ -103,3 +103,30 @@ fn the_vendors_samples() {
     }
     assert!(read >= 25, "{read}");
 }
+
+#[test]
+fn the_short_way_reads_as_the_long_one() {
+    let odd = json!({"id": 7, "email": "", "phone": null, "additionalEmails": ["a@b.c", {"email": "d@e.f"}], "dnd": "true", "postalCode": 73301,
+        "dateAdded": 1_637_930_462_193_u64, "dndSettings": {"SMS": {"status": "active"}, "Email": {"status": "inactive"}},
+        "customFields": [{"id": "f", "value": [1, "x"]}, {"id": "g", "value": {"b": 1, "a": [null]}}, {"key": "h", "fieldValue": 1.5}, {"id": "i"}],
+        "attributions": [{"isFirst": true, "fbclid": "I w", "gclid": "G", "url": " u "}, {"isLast": true, "pageUrl": "p", "leadId": "123456789012345"}],
+        "appointment": {"dateAdded": "2021-11-26T12:41:02Z"}});
+    for body in [
+        bare(),
+        json!({"contact": bare()}),
+        odd,
+        json!({"id": "c", "appointment": {"dateAdded": "2021-11-26"}}),
+        json!({"id": "c"}),
+    ] {
+        let subject = subject("country = \"US\"");
+        let (settings, catalogue) = (settings::parse(&subject.settings).expect("valid"), Catalogue::default());
+        let bytes = body.to_string().into_bytes();
+        let short = created::at_once(&subject, &settings, &catalogue, None, &bytes).expect("the short way");
+        assert_eq!(long(&subject, &settings, &catalogue, None, &bytes), Ok(vec![short]), "{body}");
+    }
+    for body in [json!({"type": "ContactCreate", "id": "c"}), json!({"email": "a@b.c"}), json!([])] {
+        let subject = subject("");
+        let body = body.to_string().into_bytes();
+        assert!(created::at_once(&subject, &Settings::default(), &Catalogue::default(), None, &body).is_none());
+    }
+}

@@ -19,18 +19,32 @@ const CODES: &str = "ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be
 /// The lowercase alpha-2 code of a code or a name. Unknown names are dropped, never cut to two letters.
 pub fn country(raw: &str) -> Option<&'static str> {
     let text = raw.trim();
-    if text.len() == 2
-        && let Some(code) = CODES.split(' ').find(|code| code.eq_ignore_ascii_case(text))
-    {
+    if let Some(code) = code(text) {
         return Some(code);
     }
     let folded = letters(&without_brackets(text));
-    if folded.len() == 2
-        && let Some(code) = CODES.split(' ').find(|code| *code == folded)
-    {
+    if let Some(code) = code(&folded) {
         return Some(code);
     }
     table::find(NAMES, &folded).or_else(|| table::find(NAMES, folded.strip_prefix("the")?))
+}
+
+/// The code of that spelling, in any case.
+fn code(text: &str) -> Option<&'static str> {
+    let [first, second] = *text.as_bytes() else { return None };
+    let wanted = [first.to_ascii_lowercase(), second.to_ascii_lowercase()];
+    // Two letters and a space each, sorted: bisected where they stand.
+    let (mut low, mut high) = (0, CODES.len() / 3 + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let code = CODES.get(middle * 3..middle * 3 + 2)?;
+        match code.as_bytes().cmp(&wanted[..]) {
+            std::cmp::Ordering::Equal => return Some(code),
+            std::cmp::Ordering::Less => low = middle + 1,
+            std::cmp::Ordering::Greater => high = middle,
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -40,7 +54,7 @@ mod tests {
     #[test]
     fn the_tables_are_sound() {
         table::assert_sorted(NAMES);
-        assert!(CODES.split(' ').is_sorted());
+        assert!(CODES.split(' ').is_sorted() && CODES.split(' ').all(|known| code(known) == Some(known)));
         for line in NAMES.lines() {
             let (name, code) = line.split_once('=').expect("a key and a value");
             assert!(CODES.split(' ').any(|known| known == code), "{line}");

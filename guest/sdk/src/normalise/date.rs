@@ -15,7 +15,13 @@ pub fn date_of_birth(raw: &str, today_ms: u64) -> Option<String> {
     };
     let born = day_number(year, month, day)?;
     let today = i64::try_from(today_ms / 86_400_000).ok()?;
-    (year >= 1900 && born <= today.saturating_add(1)).then(|| format!("{year:04}{month:02}{day:02}"))
+    (year >= 1900 && born <= today.saturating_add(1)).then(|| written(year, month, day))
+}
+
+/// The eight digits. Years have four of them, and months and days no more than two.
+fn written(year: i64, month: u32, day: u32) -> String {
+    let number = year * 10_000 + i64::from(month * 100 + day);
+    number.to_string()
 }
 
 /// `1997-02-16T00:00:00.000Z`, `1997-02-16 00:00` and `2/16/1997, 10:00` without their times.

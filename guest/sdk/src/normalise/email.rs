@@ -41,7 +41,11 @@ fn is_address(address: &str) -> bool {
 }
 
 fn is_atom_text(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || (!c.is_ascii() && is_wide(c))
+    match c {
+        'a'..='z' | 'A'..='Z' | '0'..='9' => true,
+        '!' | '#'..='\'' | '*' | '+' | '-' | '/' | '=' | '?' | '^'..='`' | '{'..='~' => true,
+        _ => !c.is_ascii() && is_wide(c),
+    }
 }
 
 fn is_label(label: &str) -> bool {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use super::fold::{is_invisible, is_placeholder};
+use super::fold::{is_invisible, is_placeholder, is_western};
 
 /// Lowercase letters, marks and digits in composed form; no spaces, punctuation or symbols. Accents and scripts stay as they
 /// are, in UTF-8 (Meta's `valéry`, `정`). Nothing for placeholders.
@@ -24,14 +24,27 @@ pub fn name(raw: &str) -> Option<Cow<'_, str>> {
 
 fn letters_and_marks(raw: &str) -> String {
     let keeps = |c: &char| (c.is_alphanumeric() || is_combining_mark(*c)) && !is_invisible(*c);
-    if raw.is_ascii() {
-        return raw.chars().filter(keeps).map(|c| c.to_ascii_lowercase()).collect();
+    if is_western(raw) {
+        let mut kept = String::with_capacity(raw.len());
+        kept.extend(raw.chars().filter_map(western));
+        return kept;
     }
     // Lowered before letters are dropped: a final sigma is one only at a word's end.
     let lowered: String = raw.nfc().collect::<String>().to_lowercase();
     let kept: String = lowered.chars().filter(keeps).collect();
     // Joined words may move a final sigma into the middle; lowering again changes nothing else.
     kept.nfc().collect::<String>().trim_start_matches(is_combining_mark).to_owned()
+}
+
+/// The letter or digit in lower case, of a text that `is_western`.
+fn western(c: char) -> Option<char> {
+    match c {
+        'a'..='z' | '0'..='9' | '\u{df}'..='\u{f6}' | '\u{f8}'..='\u{ff}' => Some(c),
+        'A'..='Z' => Some(c.to_ascii_lowercase()),
+        // Capital and small letter are 32 apart, as in ASCII.
+        '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{de}' => char::from_u32(u32::from(c) + 32),
+        _ => None,
+    }
 }
 
 /// A full name as first and last name, for a contact that has neither: `Dr. Ana García Márquez` → `Ana`, `García Márquez`;
@@ -98,6 +111,15 @@ mod tests {
         }
         for raw in ["", "-", "N/A", "null", " Unknown ", "👻"] {
             assert_eq!(name(raw), None, "{raw}");
+        }
+    }
+
+    #[test]
+    fn the_short_way_reads_as_the_long_one() {
+        for letter in ('\u{1}'..='\u{ff}').filter(|c| is_western(c.encode_utf8(&mut [0; 4]))) {
+            // A letter beyond the west, which stays itself, takes the long way.
+            let short = letters_and_marks(&letter.to_string());
+            assert_eq!(format!("{short}я"), letters_and_marks(&format!("{letter}я")), "{letter:?}");
         }
     }
 

@@ -56,14 +56,23 @@ fn region_name(raw: &str) -> Option<String> {
 /// Lowercase letters and digits without spaces and dashes; in the United States the first five digits, with the leading
 /// zeros a spreadsheet took. `country` is lowercase alpha-2. A code without a digit is no postal code anywhere.
 pub fn postal_code(raw: &str, country: Option<&str>) -> Option<Cow<'static, str>> {
-    // Composed again at the end: what the filter takes away may have stood between a letter and its mark.
-    let lowered = raw.nfkc().flat_map(char::to_lowercase).nfkc();
-    let code: String = lowered.filter(|c| c.is_alphanumeric()).nfkc().collect();
+    let code = letters_and_digits(raw);
     if country == Some("us") {
         return zip(raw, &code).map(Cow::Owned);
     }
     let sound = code.len() >= 3 && code.bytes().any(|byte| matches!(byte, b'1'..=b'9'));
     sound.then_some(Cow::Owned(code))
+}
+
+fn letters_and_digits(raw: &str) -> String {
+    if raw.is_ascii() {
+        let mut code = String::with_capacity(raw.len());
+        code.extend(raw.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| char::from(byte.to_ascii_lowercase())));
+        return code;
+    }
+    // Composed again at the end: what the filter takes away may have stood between a letter and its mark.
+    let lowered = raw.nfkc().flat_map(char::to_lowercase).nfkc();
+    lowered.filter(|c| c.is_alphanumeric()).nfkc().collect()
 }
 
 /// `2139` → `02139`; `94035-1234`, `94035 1234` and `940351234` → `94035`.
@@ -72,7 +81,8 @@ fn zip(raw: &str, code: &str) -> Option<String> {
         return None;
     }
     let five = match code.len() {
-        3..=5 => format!("{code:0>5}"),
+        5 => code.to_owned(),
+        3 | 4 => format!("{code:0>5}"),
         // The last four are the add-on; a lost zero leaves seven or eight in all.
         7..=9 if code.len() == 9 || raw.contains(['-', ' ']) || code.len() == 8 => {
             format!("{:0>5}", &code[..code.len() - 4])
