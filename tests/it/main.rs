@@ -5,6 +5,7 @@
 mod canary;
 mod catalogue;
 mod cli;
+mod conversions;
 mod crash;
 mod crm;
 mod crm_write;
