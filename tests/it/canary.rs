@@ -5,13 +5,15 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use convey::clock::Clock;
 use convey::sandbox::{Fault, Faults, Kind, Sandbox};
 use memchr::memmem;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::guests;
 use crate::rig::{Convey, asked, eventually, sandbox};
-use crate::wire::letters_of;
+use crate::wire::{deliver, letters_of};
 
 /// Made so that every way of writing it down differs from the others.
 const CRM: &str = "canary/crm+7f3a==%\"q\\x9b1d";
@@ -199,4 +201,42 @@ async fn a_sink_that_looks_everywhere_finds_no_secret() {
         );
         assert!(forms(ADS).iter().all(|form| !seen.contains(form)), "{seen}");
     }
+}
+
+/// A program reports conversions with a secret of its own, rightly and wrongly, and names a person where it should not: none of it stays
+/// anywhere but sealed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_with_a_report_is_nowhere() {
+    const KEY: &str = "sale to ann.canary@example.com";
+    let sandbox = sandbox(1, 1).await;
+    let mut convey = Convey::new(&sandbox.summary()).log_everything().configure(|text| {
+        text.push_str(
+            "[connection.acme.conversions]\ntoken = { file = \"till.token\" }\nhmac = { file = \"till.hmac\" }\n",
+        );
+    });
+    convey.file("till.token", CRM);
+    convey.file("till.hmac", ADS);
+    convey.start().await;
+    let url = convey.url("/contacts/somebody/conversions");
+    let now = Clock::system().now_ms();
+    let body = json!({"eventType": "Visit", "timestamp": now, "externalId": "canary-order-5f1e"}).to_string();
+    let right = format!("Bearer {CRM}");
+    let wrong = format!("Bearer {CRM}x");
+    for (token, said, status) in
+        [(&right, &body, 202), (&right, &body, 202), (&wrong, &body, 401), (&right, &body.replace("Visit", ""), 422)]
+    {
+        let headers = [("authorization", token.as_str()), ("idempotency-key", KEY)];
+        let answer = deliver(&url, &headers, Bytes::from(said.clone())).await.unwrap();
+        assert_eq!(answer.status, status, "{answer:?}");
+        let answered = [("the answer".to_owned(), answer.body.to_vec())];
+        assert_nowhere(&answered, &forms(CRM));
+        assert_nowhere(&answered, &["canary".to_owned()]);
+    }
+    convey.drained().await;
+    let mut texts: Vec<String> = [CRM, ADS].into_iter().flat_map(forms).collect();
+    texts.extend(["ann.canary", "canary-order-5f1e"].map(str::to_owned));
+    assert_nowhere(&everything(&convey).await, &texts);
+    assert!(convey.stop().await.success());
+    assert_nowhere(&files(&convey.state()), &texts);
+    assert_eq!(convey.book().await.accounts.len(), 1);
 }

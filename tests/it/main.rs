@@ -7,6 +7,7 @@ mod canary;
 mod catalogue;
 mod cli;
 mod conformance;
+mod conversions;
 mod crash;
 mod crm;
 mod crm_write;
