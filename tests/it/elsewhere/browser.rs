@@ -17,8 +17,8 @@ use tokio::sync::Notify;
 use super::{exported, node, root, run, set, starts, transpiled};
 use crate::conformance;
 use crate::guests::of_next_version;
-use crate::rig::skipped;
 use crate::program::{Folder, Ran};
+use crate::rig::skipped;
 
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 /// The set whose changes are typed into the page.

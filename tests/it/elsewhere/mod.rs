@@ -15,8 +15,8 @@ use tokio::time::timeout;
 
 use crate::conformance;
 use crate::guests::of_next_version;
-use crate::rig::skipped;
 use crate::program::{Folder, Ran};
+use crate::rig::skipped;
 
 /// No script takes longer on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
