@@ -10,7 +10,7 @@ use super::effects::effects_json;
 use super::prepare::{self, Candidate};
 use super::quality::{Quality, Remedy, quality};
 use super::translate::translate_each;
-use super::{Flow, PrepareError, SwapError, blank};
+use super::{Flow, PrepareError, SwapError};
 use crate::clock::Millis;
 use crate::contract::types::TagDelta;
 use crate::contract::{Change, Contact, Effect, Proposal, Trigger, kind, skip_code};
@@ -173,7 +173,6 @@ pub fn supposed(
         currency: currency.map(str::to_owned),
         trigger,
         contact: contact.clone(),
-        ..blank::change()
     };
     triggers.into_iter().map(change).collect()
 }
