@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::bindings::convey::pipeline::types::{Change, Trigger};
+use crate::bindings::convey::pipeline::types::{Change, Origin, Trigger};
 use crate::crm::{Crm, hook, of, told};
 use crate::samples::{delivery, ready, subject};
 
