@@ -1,7 +1,5 @@
 //! SHA-256 as the contract carries it: eight words, so that a raw value has no room.
 
-mod lanes;
-
 use sha2::block_api::compress256;
 
 use crate::types::Hashed;
@@ -10,43 +8,12 @@ use crate::types::Hashed;
 const INITIAL: [u32; 8] =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
-/// Whether four messages at once take less time than one after another: without an instruction for the hash and with one for vectors.
-const IN_LANES: bool = cfg!(all(target_family = "wasm", target_feature = "simd128"));
-
 /// The longest message that fits into one block with its end.
 const SHORT: usize = 55;
 
 /// The SHA-256 of an already normalised value.
 pub fn sha256(normalised: &str) -> Hashed {
     from_words(digest(normalised.as_bytes()))
-}
-
-/// The SHA-256 of several already normalised values, in their order.
-pub fn sha256_each(normalised: &[&str]) -> Vec<Hashed> {
-    let mut hashes = Vec::with_capacity(normalised.len());
-    for texts in normalised.chunks(4) {
-        match blocks(texts) {
-            // Lanes cost the same however many are filled: three single messages' worth.
-            Some(blocks) if IN_LANES && texts.len() > 2 => {
-                let four = lanes::compress(INITIAL, &blocks);
-                hashes.extend(four.into_iter().take(texts.len()).map(from_words));
-            }
-            _ => hashes.extend(texts.iter().map(|text| sha256(text))),
-        }
-    }
-    hashes
-}
-
-/// Up to four messages as the one block each of them is; nothing if one is longer.
-fn blocks(texts: &[&str]) -> Option<[[u8; 64]; 4]> {
-    let mut blocks = [[0; 64]; 4];
-    for (block, text) in blocks.iter_mut().zip(texts) {
-        if text.len() > SHORT {
-            return None;
-        }
-        close(block, text.as_bytes(), text.len());
-    }
-    Some(blocks)
 }
 
 /// Writes the end of a message of `length` bytes: what is left of it, a one bit, zeros, and its length in bits (FIPS 180-4, §5.1.1).
@@ -142,11 +109,6 @@ mod tests {
             let message = "x".repeat(length);
             let wanted: String = sha2::Sha256::digest(&message).iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(to_hex(sha256(&message)), wanted, "{length} bytes");
-            if let Some(blocks) = blocks(&[&message, "a", &message]) {
-                let four = lanes::compress(INITIAL, &blocks).map(from_words);
-                assert_eq!(four[..3], [sha256(&message), sha256("a"), sha256(&message)], "{length} bytes");
-            }
-            assert_eq!(sha256_each(&["b", &message, "c", "d", "e"])[1], sha256(&message));
         }
         let parts = sha2::Sha256::digest(b"a\0b\0").iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         assert_eq!(fingerprint(&["a", "b"], 10), parts[..10]);

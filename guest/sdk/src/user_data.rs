@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::click::{self, Reason};
-use crate::hash::{already_hashed, looks_like_md5, sha256_each};
+use crate::hash::{already_hashed, looks_like_md5, sha256};
 use crate::identity;
 use crate::normalise::country::country;
 use crate::normalise::date::date_of_birth;
@@ -42,60 +42,31 @@ impl Person {
         let emails = left_out.list("emails", &contact.emails, NO_EMAIL, email);
         let no_phone = if region.is_some() { NO_PHONE } else { NO_COUNTRY };
         let phones = left_out.list("phones", &contact.phones, no_phone, |raw| phone(raw, region).map(Cow::Owned));
-        let first_names = left_out.one("first-names", first_name, "not a name", name);
-        let last_names = left_out.one("last-names", last_name, "not a name", name);
-        let genders = left_out
-            .one("genders", contact.gender.as_deref(), "neither female nor male", |raw| gender(raw).map(Cow::Borrowed));
-        let born = contact.date_of_birth.as_deref();
-        let dates_of_birth = left_out.one("dates-of-birth", born, "not a date of birth", |raw| {
-            date_of_birth(raw, change.seen_at).map(Cow::Owned)
-        });
-        let cities = left_out.one("cities", contact.city.as_deref(), "not a city", |raw| city(raw).map(Cow::Owned));
-        let states =
-            left_out.one("states", contact.state.as_deref(), "not a state", |raw| state(raw, region).map(Cow::Owned));
-        let postal_codes = left_out
-            .one("postal-codes", contact.postal_code.as_deref(), "not a postal code", |raw| postal_code(raw, region));
-        let external_ids = external_id(&contact.id)
-            .map(|id| already_hashed(id).map_or(Value::Text(Cow::Borrowed(id)), Value::Hashed))
-            .into_iter()
-            .collect();
-        let [
-            emails,
-            phones,
-            first_names,
-            last_names,
-            genders,
-            dates_of_birth,
-            cities,
-            states,
-            postal_codes,
-            countries,
-            external_ids,
-        ] = hashed([
-            emails,
-            phones,
-            first_names,
-            last_names,
-            genders,
-            dates_of_birth,
-            cities,
-            states,
-            postal_codes,
-            countries,
-            external_ids,
-        ]);
         let user_data = UserData {
             emails,
             phones,
-            first_names,
-            last_names,
-            genders,
-            dates_of_birth,
-            cities,
-            states,
-            postal_codes,
+            first_names: left_out.one("first-names", first_name, "not a name", name),
+            last_names: left_out.one("last-names", last_name, "not a name", name),
+            genders: left_out.one("genders", contact.gender.as_deref(), "neither female nor male", |raw| {
+                gender(raw).map(Cow::Borrowed)
+            }),
+            dates_of_birth: left_out.one(
+                "dates-of-birth",
+                contact.date_of_birth.as_deref(),
+                "not a date of birth",
+                |raw| date_of_birth(raw, change.seen_at).map(Cow::Owned),
+            ),
+            cities: left_out.one("cities", contact.city.as_deref(), "not a city", |raw| city(raw).map(Cow::Owned)),
+            states: left_out
+                .one("states", contact.state.as_deref(), "not a state", |raw| state(raw, region).map(Cow::Owned)),
+            postal_codes: left_out.one("postal-codes", contact.postal_code.as_deref(), "not a postal code", |raw| {
+                postal_code(raw, region)
+            }),
             countries,
-            external_ids,
+            external_ids: external_id(&contact.id)
+                .map(|id| already_hashed(id).unwrap_or_else(|| sha256(id)))
+                .into_iter()
+                .collect(),
             client_ip: left_out.clear("client-ip", click::client_ip(contact)),
             user_agent: left_out.own("user-agent", click::user_agent(contact), contact),
             fbc: left_out.own("fbc", click::fbc(contact), contact),
@@ -106,50 +77,23 @@ impl Person {
     }
 }
 
-/// A value on its way: a hash already, or normalised and yet to be hashed.
-enum Value<'c> {
-    Hashed(Hashed),
-    Text(Cow<'c, str>),
-}
-
-/// The fields as hashes, each once. All texts are hashed together: several at a time cost less.
-fn hashed<const FIELDS: usize>(fields: [Vec<Value<'_>>; FIELDS]) -> [Vec<Hashed>; FIELDS] {
-    let texts = fields.iter().flatten().filter_map(|value| match value {
-        Value::Text(text) => Some(&**text),
-        Value::Hashed(_) => None,
-    });
-    let mut hashes = sha256_each(&texts.collect::<Vec<_>>()).into_iter();
-    fields.map(|values| {
-        let mut once = Vec::with_capacity(values.len());
-        for value in values {
-            let hash = match value {
-                Value::Hashed(hash) => Some(hash),
-                Value::Text(_) => hashes.next(),
-            };
-            once.extend(hash.filter(|hash| !once.contains(hash)));
-        }
-        once
-    })
-}
-
-/// The country, and the region numbers and codes are read in. A setting may stand in for the region, but it is nobody's
+/// The country's hash, and the region numbers and codes are read in. A setting may stand in for the region, but it is nobody's
 /// country: only the contact's or the location's is told.
 fn countries(
     change: &Change,
     fallback: Option<&'static str>,
     left_out: &mut LeftOut,
-) -> (Vec<Value<'static>>, Option<&'static str>) {
+) -> (Vec<Hashed>, Option<&'static str>) {
     let given = change.contact.country.as_deref().filter(|raw| !raw.trim().is_empty());
     if let Some(hashed) = given.and_then(already_hashed) {
-        return (vec![Value::Hashed(hashed)], change.country.as_deref().and_then(country).or(fallback));
+        return (vec![hashed], change.country.as_deref().and_then(country).or(fallback));
     }
     let own = given.and_then(country);
     if given.is_some() && own.is_none() {
         left_out.add("countries", "not a country");
     }
     let known = own.or_else(|| change.country.as_deref().and_then(country));
-    let told = known.map(|code| Value::Text(Cow::Borrowed(code)));
-    (told.into_iter().collect(), known.or(fallback))
+    (known.map(sha256).into_iter().collect(), known.or(fallback))
 }
 
 /// First and last name; the full name only where the contact has neither.
@@ -181,33 +125,34 @@ impl LeftOut {
         }
     }
 
-    fn list<'c>(
+    fn list(
         &mut self,
         field: &str,
-        values: &'c [String],
+        values: &[String],
         reason: Reason,
-        rule: impl Fn(&'c str) -> Option<Cow<'c, str>>,
-    ) -> Vec<Value<'c>> {
-        let mut sound = Vec::with_capacity(values.len());
+        rule: impl for<'v> Fn(&'v str) -> Option<Cow<'v, str>>,
+    ) -> Vec<Hashed> {
+        let mut hashes = Vec::with_capacity(values.len());
         for raw in values.iter().map(String::as_str).filter(|raw| !raw.trim().is_empty()) {
-            match value(raw, reason, &rule) {
-                Ok(value) => sound.push(value),
+            match hashed(raw, reason, &rule) {
+                Ok(hash) if !hashes.contains(&hash) => hashes.push(hash),
+                Ok(_) => {}
                 Err(reason) => self.add(field, reason),
             }
         }
-        sound
+        hashes
     }
 
-    fn one<'c>(
+    fn one(
         &mut self,
         field: &str,
-        raw: Option<&'c str>,
+        value: Option<&str>,
         reason: Reason,
-        rule: impl Fn(&'c str) -> Option<Cow<'c, str>>,
-    ) -> Vec<Value<'c>> {
-        let raw = raw.filter(|raw| !raw.trim().is_empty());
-        match raw.map(|raw| value(raw, reason, rule)) {
-            Some(Ok(value)) => vec![value],
+        rule: impl for<'v> Fn(&'v str) -> Option<Cow<'v, str>>,
+    ) -> Vec<Hashed> {
+        let value = value.filter(|raw| !raw.trim().is_empty());
+        match value.map(|raw| hashed(raw, reason, rule)) {
+            Some(Ok(hash)) => vec![hash],
             Some(Err(reason)) => {
                 self.add(field, reason);
                 Vec::new()
@@ -237,24 +182,19 @@ impl LeftOut {
     }
 }
 
-fn value<'c>(
-    raw: &'c str,
-    reason: Reason,
-    rule: impl Fn(&'c str) -> Option<Cow<'c, str>>,
-) -> Result<Value<'c>, Reason> {
+fn hashed(raw: &str, reason: Reason, rule: impl for<'v> Fn(&'v str) -> Option<Cow<'v, str>>) -> Result<Hashed, Reason> {
     if let Some(hash) = already_hashed(raw) {
-        return Ok(Value::Hashed(hash));
+        return Ok(hash);
     }
     if looks_like_md5(raw) {
         return Err("an MD5, not a SHA-256");
     }
-    rule(raw).map(Value::Text).ok_or(reason)
+    rule(raw).map(|text| sha256(&text)).ok_or(reason)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hash::sha256;
     use crate::samples::change;
     use crate::types::Trigger;
 
