@@ -1,7 +1,7 @@
 //! Where a contact came from. Only `GET /contacts/:id` says it; webhooks never do.
 
 use crate::bindings::convey::pipeline::types::Attribution;
-use crate::json::{Look, any_text, flag, list, text};
+use crate::json::{Look, any_text, flag, list, said};
 
 /// Fields that have a place of their own; `pageUrl` is the list endpoint's word for `url`.
 const KNOWN: [&str; 16] = [
@@ -42,7 +42,7 @@ fn attribution(value: &impl Look) -> Option<Attribution> {
     let mut other: Vec<(String, String)> = value
         .members()?
         .filter(|(name, _)| !KNOWN.contains(name))
-        .filter_map(|(name, _)| Some((name.to_owned(), text(value, name)?)))
+        .filter_map(|(name, value)| Some((name.to_owned(), said(value)?)))
         .collect();
     other.sort();
     let touch = Attribution {

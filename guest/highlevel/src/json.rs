@@ -56,7 +56,11 @@ impl Look for Value {
 
 /// The field's text as it stands, unless blank. Numbers count as text: ids and postal codes come as both.
 pub fn text(value: &impl Look, field: &str) -> Option<String> {
-    let value = value.member(field)?;
+    said(value.member(field)?)
+}
+
+/// A value's text, as [`text`] takes it.
+pub fn said(value: &impl Look) -> Option<String> {
     match value.as_text() {
         Some(text) => (!text.trim().is_empty()).then(|| text.to_owned()),
         None => value.as_number().map(Number::to_string),

@@ -87,7 +87,7 @@ pub fn client_ip(contact: &Contact) -> Option<Result<String, Reason>> {
 pub fn user_agent(contact: &Contact) -> Option<Result<String, Reason>> {
     latest(contact, |touch| {
         visible(&touch.user_agent).map(|agent| {
-            let sound = agent.len() <= 1024 && !agent.chars().any(char::is_control);
+            let sound = agent.len() <= 1024 && !holds_control(agent);
             sound.then(|| agent.to_owned()).ok_or("not a user agent")
         })
     })
@@ -97,14 +97,17 @@ pub fn user_agent(contact: &Contact) -> Option<Result<String, Reason>> {
 pub fn page(contact: &Contact) -> Option<Result<String, Reason>> {
     latest(contact, |touch| {
         visible(&touch.url).map(|raw| {
-            let page = raw.split(['?', '#']).next().unwrap_or_default();
-            let (scheme, rest) = page.split_once("://").ok_or("not an absolute web address")?;
-            let host = rest.split('/').next().unwrap_or_default();
+            let end = raw.bytes().position(|byte| byte == b'?' || byte == b'#');
+            let page = end.map_or(raw, |end| &raw[..end]);
+            let (scheme, rest) = cut(page, b':').ok_or("not an absolute web address")?;
+            let rest = rest.strip_prefix("//").ok_or("not an absolute web address")?;
+            let host = cut(rest, b'/').map_or(rest, |(host, _)| host);
             let sound = (scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http"))
                 && !host.is_empty()
-                && !host.contains('@')
+                && !host.as_bytes().contains(&b'@')
                 && page.len() <= 2048
-                && !page.chars().any(|c| c.is_control() || c.is_whitespace());
+                && !holds_control(page)
+                && !page.chars().any(char::is_whitespace);
             sound.then(|| page.to_owned()).ok_or("not an absolute web address")
         })
     })
@@ -114,14 +117,26 @@ fn visible(text: &Option<String>) -> Option<&str> {
     text.as_deref().map(str::trim).filter(|text| !text.is_empty())
 }
 
+/// What stands before and after a byte of ASCII. Texts are short here: the library's own search, by words of memory, does not pay.
+fn cut(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|found| found == byte)?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
+fn holds_control(text: &str) -> bool {
+    if text.is_ascii() {
+        return text.bytes().any(|byte| byte.is_ascii_control());
+    }
+    text.chars().any(char::is_control)
+}
+
 /// `fb.<index>.<ms>.<id>`, and perhaps the token a parameter builder appends.
 fn is_cookie(text: &str, is_id: impl Fn(&str) -> bool) -> bool {
-    let mut parts = text.splitn(4, '.');
-    let (Some("fb"), Some(index), Some(millis), Some(id)) = (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
+    let index = text.strip_prefix("fb.").and_then(|rest| cut(rest, b'.'));
+    let Some((index, (millis, id))) = index.and_then(|(index, rest)| Some((index, cut(rest, b'.')?))) else {
         return false;
     };
-    let (id, builder) = id.split_once('.').map_or((id, None), |(id, token)| (id, Some(token)));
+    let (id, builder) = cut(id, b'.').map_or((id, None), |(id, token)| (id, Some(token)));
     index.len() == 1
         && index.bytes().all(|byte| byte.is_ascii_digit())
         && millis.len() <= 14
@@ -228,6 +243,10 @@ mod tests {
         assert_eq!(page_of("https://shop.test/p?email=a@b.co#top").as_deref(), Some("https://shop.test/p"));
         assert_eq!(page_of("https://ann:pw@shop.test/"), None);
         assert_eq!(page_of("shop.test/p"), None);
+        assert_eq!(page_of("https:/shop.test/p"), None);
+        assert_eq!(page_of("https://shop.test?x=://#").as_deref(), Some("https://shop.test"));
+        assert_eq!(page_of("https://shop.test/a b"), None);
+        assert_eq!(page_of("https://shop.test/a\u{2003}b"), None);
         assert_eq!(page_of("javascript://x"), None);
     }
 }

@@ -13,8 +13,8 @@ use crate::contract::{Change, ConversionEvent, Effect, Proposal, Skip, skip_code
 use crate::engine::{Mapper, Sink, SinkDestination, Source};
 use crate::flow::{alone, effects_json, translate_each};
 
-/// The most items that cross the border in one call.
-pub(super) const BATCH: usize = 256;
+/// The most items that cross the border in one call: what is in flight of so many fits into a processor's own cache.
+pub(super) const BATCH: usize = 64;
 
 /// The components a line passes.
 pub(super) struct Filter {

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, ErrorKind, Read};
 use tokio::sync::mpsc::Sender;
 
 /// How much is read at a time: about as much as one call over the border takes.
-const READ_BYTES: usize = 256 * 1024;
+const READ_BYTES: usize = 64 * 1024;
 
 /// A line of the input.
 pub(super) struct Line {

@@ -30,14 +30,26 @@ fn plain(raw: &str) -> Cow<'_, str> {
 }
 
 fn is_address(address: &str) -> bool {
-    let Some((local, domain)) = address.split_once('@') else { return false };
+    let Some(at) = address.bytes().position(|byte| byte == b'@') else { return false };
+    let (local, domain) = (&address[..at], &address[at + 1..]);
     // RFC 5321 §4.5.3.1: 64 octets before the @, 254 in all.
     address.len() <= 254
         && local.len() <= 64
-        && local.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atom_text))
-        && domain.contains('.')
-        && domain.split('.').all(is_label)
-        && domain.rsplit('.').next().is_some_and(|top| !top.bytes().all(|byte| byte.is_ascii_digit()))
+        && parts(local).all(|atom| !atom.is_empty() && atom.chars().all(is_atom_text))
+        && domain.as_bytes().contains(&b'.')
+        && parts(domain).all(is_label)
+        && parts(domain).last().is_some_and(|top| !top.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// What stands between the dots. The library's own split looks for a letter in words of memory, which does not pay for so little.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = text.bytes().position(|byte| byte == b'.');
+        rest = end.map(|end| &text[end + 1..]);
+        Some(end.map_or(text, |end| &text[..end]))
+    })
 }
 
 fn is_atom_text(c: char) -> bool {
