@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{LeftOut, NO_COUNTRY, NO_EMAIL, NO_PHONE, Person, already_hashed, email, external_id, hashed, phone};
-use crate::hash::sha256;
+use super::{LeftOut, NO_COUNTRY, NO_EMAIL, NO_PHONE, Person, already_hashed, email, external_id, phone, sha256};
 
 impl Person {
     /// Somebody of whom nothing is told yet.
@@ -14,7 +13,7 @@ impl Person {
     /// With these e-mail addresses; one that cannot be used is named among the omissions.
     pub fn emails(mut self, raw: &[String]) -> Self {
         let mut left_out = LeftOut { omitted: self.omitted };
-        [self.user_data.emails] = hashed([left_out.list("emails", raw, NO_EMAIL, email)]);
+        self.user_data.emails = left_out.list("emails", raw, NO_EMAIL, email);
         Self { omitted: left_out.omitted, ..self }
     }
 
@@ -22,8 +21,7 @@ impl Person {
     pub fn phones(mut self, raw: &[String], region: Option<&str>) -> Self {
         let mut left_out = LeftOut { omitted: self.omitted };
         let reason = if region.is_some() { NO_PHONE } else { NO_COUNTRY };
-        let sound = left_out.list("phones", raw, reason, |raw| phone(raw, region).map(Cow::Owned));
-        [self.user_data.phones] = hashed([sound]);
+        self.user_data.phones = left_out.list("phones", raw, reason, |raw| phone(raw, region).map(Cow::Owned));
         Self { omitted: left_out.omitted, ..self }
     }
 
