@@ -38,15 +38,15 @@ pub(super) enum Gives {
 
 impl Takes {
     pub fn accepts(self, kind: &Kind) -> bool {
-        match (self, kind) {
+        matches!(
+            (self, kind),
             (_, Kind::Any)
-            | (Self::Text, Kind::Text)
-            | (Self::Whole, Kind::Whole)
-            | (Self::Scalar, Kind::Text | Kind::Number | Kind::Whole | Kind::Flag | Kind::Time)
-            | (Self::Sized, Kind::Text | Kind::List(_))
-            | (Self::List, Kind::List(_)) => true,
-            _ => false,
-        }
+                | (Self::Text, Kind::Text)
+                | (Self::Whole, Kind::Whole)
+                | (Self::Scalar, Kind::Text | Kind::Number | Kind::Whole | Kind::Flag | Kind::Time)
+                | (Self::Sized, Kind::Text | Kind::List(_))
+                | (Self::List, Kind::List(_))
+        )
     }
 
     pub fn words(self) -> &'static str {
