@@ -63,22 +63,26 @@ fn holds_email(text: &str, emails: &[String]) -> bool {
 }
 
 fn holds_phone(text: &str, phones: &[String]) -> bool {
-    if phones.is_empty() {
+    if phones.is_empty() || text.len() < PHONE_DIGITS {
         return false;
     }
     let text = digits(text);
-    let room = |phone: &Vec<u8>| (PHONE_DIGITS..=text.len()).contains(&phone.len());
     text.len() >= PHONE_DIGITS
         && phones
             .iter()
             .map(|phone| digits(phone))
-            .filter(room)
-            .any(|phone| text.windows(phone.len()).any(|part| part == phone))
+            .any(|phone| phone.len() >= PHONE_DIGITS && text.windows(phone.len()).any(|part| part == phone))
 }
 
 fn digits(text: &str) -> Vec<u8> {
-    let mut digits = Vec::with_capacity(text.len());
-    digits.extend(text.bytes().filter(u8::is_ascii_digit));
+    // Every byte is written and the next one over it unless it was a digit: no branch to be guessed wrong.
+    let mut digits = vec![0; text.len()];
+    let mut count = 0;
+    for byte in text.bytes() {
+        digits[count] = byte;
+        count += usize::from(byte.is_ascii_digit());
+    }
+    digits.truncate(count);
     digits
 }
 

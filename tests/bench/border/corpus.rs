@@ -110,7 +110,7 @@ impl Dice {
             "dateOfBirth": self.falls(40).then_some(born), "address1": format!("{} Main St", self.0.u32(1..9999)),
             "city": city, "state": state, "postalCode": code, "country": place.0, "timezone": "America/New_York",
             "type": "lead", "source": "form 1", "dnd": self.falls(5), "assignedTo": self.id(20),
-            "dateAdded": added, "dateUpdated": added + self.0.u64(..10_000_000), "tags": tags, "customFields": fields,
+            "dateAdded": iso(added), "dateUpdated": iso(added + self.0.u64(..10_000_000)), "tags": tags, "customFields": fields,
         });
         if self.falls(90) {
             contact["attributionSource"] = self.touch(added);
@@ -213,4 +213,10 @@ impl Dice {
     fn falls(&mut self, percent: u32) -> bool {
         self.0.u32(..100) < percent
     }
+}
+
+/// A moment in milliseconds as the CRM writes it.
+fn iso(millis: u64) -> String {
+    let at = jiff::Timestamp::from_millisecond(millis.cast_signed()).expect("it is of this century");
+    format!("{at:.3}")
 }

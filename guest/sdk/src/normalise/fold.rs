@@ -62,7 +62,7 @@ fn unmarked(letter: char) -> Option<&'static str> {
 
 /// The text without what stands in round brackets; the text itself when nothing else is there.
 pub(super) fn without_brackets(text: &str) -> Cow<'_, str> {
-    if !text.contains('(') {
+    if !text.as_bytes().contains(&b'(') {
         return Cow::Borrowed(text);
     }
     let mut depth = 0_usize;
