@@ -158,6 +158,10 @@ pub struct Destination {
     pub ambiguous: Ambiguous,
     /// Batches on their way at once.
     pub in_flight: u32,
+    /// A rule that asks for more than so many times its usual hour's events is held up; 0: none is.
+    pub brake_times: u32,
+    /// So many events of a rule leave in any hour.
+    pub brake_floor: u32,
     /// Handed to the sink as TOML text; empty without settings.
     pub settings: String,
 }

@@ -6,6 +6,7 @@ mod case;
 mod crm;
 mod effects;
 mod generation;
+mod heal;
 pub mod judge;
 mod lanes;
 mod login;
@@ -71,6 +72,8 @@ pub struct Wake {
     pub translate: Arc<Notify>,
     /// Events were settled, or a destination was resumed.
     pub ship: Arc<Notify>,
+    /// A destination rests until its credential works.
+    pub heal: Arc<Notify>,
 }
 
 /// The steps and what they share.
@@ -127,7 +130,7 @@ impl Flow {
     pub fn replan(&self, plan: Plan) {
         self.plan.store(Arc::new(plan));
         self.naps.end();
-        for step in [&self.wake.meet, &self.wake.poll, &self.wake.read, &self.wake.ship] {
+        for step in [&self.wake.meet, &self.wake.poll, &self.wake.read, &self.wake.ship, &self.wake.heal] {
             step.notify_one();
         }
     }
@@ -146,7 +149,8 @@ impl Flow {
         self.running.store(true, Ordering::Release);
         let steps = [Step::Meet, Step::Poll, Step::Read, Step::Translate, Step::Ship]
             .map(|step| tokio::spawn(self.clone().work(step)));
-        for step in steps {
+        let healing = tokio::spawn(self.clone().heal());
+        for step in steps.into_iter().chain([healing]) {
             if let Err(error) = step.await {
                 tracing::error!(%error, "a step broke");
             }
@@ -196,6 +200,13 @@ impl Flow {
         }
         tracing::warn!(connection = %connection.name, state = %trouble.state, "{}", trouble.text);
         let scope = PauseScope::Connection(connection.name.clone());
-        self.pause(Pause { scope, reason: trouble.text, at: self.clock.now_ms(), by: "convey".to_owned() }).await
+        self.pause(Pause {
+            scope,
+            reason: trouble.text,
+            at: self.clock.now_ms(),
+            by: "convey".to_owned(),
+            heals: false,
+        })
+        .await
     }
 }

@@ -11,6 +11,7 @@ use crate::contract::{ActionSource, COMMANDS, ConversionEvent, Operation};
 use crate::egress::oauth::{Client, Holder};
 use crate::egress::{Credential, Grant, Limiter, Reservation, Ticket};
 use crate::engine::{Needs, Sink, SinkDestination, SinkProfile, Source, SourceProfile, Subject, Sweep};
+use crate::store::Brake;
 
 /// A right to ask, from which a ticket is made for every call.
 #[derive(Clone)]
@@ -148,6 +149,8 @@ pub struct Destination {
     pub in_flight: usize,
     /// Whether an attempt without an answer is sent again with the same ids.
     pub resend: bool,
+    /// How many events of one rule an hour may hold.
+    pub brake: Brake,
 }
 
 /// Events leave with this much time to spare before the platform would refuse them.

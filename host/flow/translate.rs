@@ -7,7 +7,7 @@ use super::carry::Uncarried;
 use super::plan::Connection;
 use crate::contract::{Change, Effect, Proposal, kind, skip_code};
 use crate::engine::{Fault, FaultKind, Mapper, Translation};
-use crate::store::{NewEvent, StoreError, StoredChange, Translated, TranslatedChange, TranslationSettlement};
+use crate::store::{Braked, NewEvent, StoreError, StoredChange, Translated, TranslatedChange, TranslationSettlement};
 
 /// The most changes one call carries over the border.
 const BATCH: usize = 256;
@@ -49,7 +49,14 @@ impl Flow {
                 .map(|((row, change), answer)| TranslatedChange { row, answer: settled(&connection, &change, answer) }),
         );
         let settlement = TranslationSettlement { generation: generation.id, now: self.clock.now_ms(), items };
-        self.store.settle_translated(settlement).await?;
+        for Braked { destination, rule, most } in self.store.settle_translated(settlement).await? {
+            tracing::error!(
+                destination,
+                rule,
+                most,
+                "the brake holds: a rule asks for more events in this hour than usual; the rest is parked as dead with the reason `brake`"
+            );
+        }
         self.wake.ship.notify_one();
         Ok(count)
     }
@@ -119,6 +126,7 @@ fn events(connection: &Connection, proposals: &[Proposal]) -> Translated {
             occurred_at: event.occurred_at,
             deadline: destination.deadline(event),
             bytes: bytes.clone(),
+            brake: destination.brake,
         }));
     }
     Translated::Events(events)

@@ -8,6 +8,7 @@
 mod account;
 mod allowance;
 mod attempt;
+mod brake;
 mod change;
 mod command;
 mod error;
@@ -49,6 +50,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use account::{Account, AccountChange, AccountEvent};
 pub use allowance::Use;
 pub use attempt::{Ambiguity, AmbiguousAttempt, ShipSettlement, Verdict};
+pub use brake::{BRAKE, Brake, Braked};
 pub use change::{NewChange, StoredChange, Translated, TranslatedChange, TranslationSettlement};
 pub use command::{Begun, CommandRecord, CommandSettlement, CommandState};
 pub use error::StoreError;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
 
 mod authoring;
+mod brake;
 mod canary;
 mod catalogue;
 mod cli;
@@ -21,6 +22,7 @@ mod gaps;
 mod grants;
 mod guests;
 mod happy;
+mod heal;
 mod installs;
 mod limits;
 mod load;

@@ -151,7 +151,7 @@ fn destination(answers: &Answers) -> String {
     }
     text.push_str("# ambiguous = \"hold\"             # a request that got no answer waits for you; else it is sent again under the same ids\n");
     text.push_str(
-        "# in_flight = 4\n\n# [destination.main.settings]    # handed to the sink\n# api_version = \"v25.0\"\n\n",
+        "# in_flight = 4\n# brake_times = 10               # a rule that asks for more than 10 times its usual hour is held up; 0: none is\n# brake_floor = 1000             # so many leave in any hour\n\n# [destination.main.settings]    # handed to the sink\n# api_version = \"v25.0\"\n\n",
     );
     text
 }

@@ -1,5 +1,6 @@
 //! The store on a real disk: what its steps promise.
 
+mod brake;
 mod commands;
 mod disk;
 mod gaps;
@@ -103,6 +104,7 @@ fn read(delivery: &str, contact: &str, expected: Option<u64>, changes: &[&str]) 
 
 fn event(id: &str, deadline: u64) -> NewEvent {
     NewEvent {
+        brake: Brake::OFF,
         destination: "ads".into(),
         event_id: id.into(),
         name: "Lead".into(),
