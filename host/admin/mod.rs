@@ -3,6 +3,7 @@
 mod auth;
 mod crm;
 mod mapper;
+mod operate;
 mod preview;
 mod token;
 
@@ -68,6 +69,7 @@ impl Admin {
             .route("/crm/{connection}/execute", post(crm::execute))
             .route("/crm/{connection}/probe", post(crm::probe))
             .route("/crm/{connection}/look", post(crm::look))
+            .route("/operate", post(operate::take))
             .route("/auth", get(auth::status))
             .route("/auth/{target}/login", post(auth::login))
             .route("/auth/{target}/redirected", post(auth::redirected))

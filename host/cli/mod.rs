@@ -13,12 +13,14 @@ mod demo;
 mod desk;
 mod doctor;
 mod init;
+mod ledger;
 mod mapper;
 mod mapping;
 mod output;
 mod pause;
 mod person;
 mod project;
+mod queue;
 mod redirect;
 mod run;
 mod sandbox;
@@ -29,6 +31,7 @@ mod stage;
 mod status;
 mod sync;
 mod translate;
+mod why;
 mod written;
 
 use std::path::PathBuf;
@@ -90,6 +93,11 @@ enum Command {
     Translate(translate::Translate),
     /// Show what waits, what was sent, what was skipped and what is dead
     Status,
+    /// Look at what waits or is parked, send it again, or give it up
+    #[command(subcommand)]
+    Queue(queue::Queue),
+    /// Show why something was sent, or not: every hop, every attempt
+    Why(why::Why),
     /// Stop sending: everything, one destination, or reading one connection
     Pause(pause::Scope),
     /// Go on with what was paused
@@ -167,6 +175,8 @@ async fn obey(command: Command, context: &Context) -> Result<(), Exit> {
         Command::Sandbox(serve) => serve.run(context).await,
         Command::Translate(translate) => translate.run().await,
         Command::Status => status::run(context).await,
+        Command::Queue(queue) => queue.run(context).await,
+        Command::Why(why) => why.run(context).await,
         Command::Pause(scope) => scope.pause(context).await,
         Command::Resume(scope) => scope.resume(context).await,
         Command::Crm(crm) => crm.run(context).await,

@@ -8,8 +8,10 @@
 mod account;
 mod allowance;
 mod attempt;
+mod audit;
 mod change;
 mod command;
+mod decide;
 mod error;
 mod gap;
 mod generation;
@@ -25,6 +27,7 @@ mod memory;
 mod outbox;
 mod pause;
 mod poll;
+mod queue;
 mod reader;
 mod reading;
 mod report;
@@ -33,6 +36,7 @@ mod schema;
 mod status;
 mod sweep;
 mod token;
+mod why;
 mod writer;
 
 #[cfg(test)]
@@ -49,8 +53,10 @@ use tokio::sync::{mpsc, oneshot};
 pub use account::{Account, AccountChange, AccountEvent};
 pub use allowance::Use;
 pub use attempt::{Ambiguity, AmbiguousAttempt, ShipSettlement, Verdict};
+pub use audit::{AuditFilter, AuditRow};
 pub use change::{NewChange, StoredChange, Translated, TranslatedChange, TranslationSettlement};
 pub use command::{Begun, CommandRecord, CommandSettlement, CommandState};
+pub use decide::{Decided, Decision, Pick};
 pub use error::StoreError;
 pub use gap::{GAP_GRACE_MS, Gap, GapCount};
 pub use generation::{Generation, NewGeneration};
@@ -64,11 +70,13 @@ pub use memory::Remembered;
 pub use outbox::{Claim, NewEvent, StoredEvent};
 pub use pause::{Pause, PauseScope};
 pub use poll::{PollState, PollSummary, PolledPage, PutPage, Sweep};
+pub use queue::{QueueFilter, QueueGroup, QueueKind, QueueRow, QueueState};
 pub use reading::{ReadDelivery, ReadGroup, ReadSettlement, Told};
 pub use report::Taken;
 pub use status::{ChangeStatus, ConnectionStatus, DestinationStatus, HeldLocation, Missed, Status};
 pub use sweep::{Retention, Swept};
 pub use token::{GrantState, HeldToken, NewToken, TokenSummary};
+pub use why::{Why, WhyAttempt, WhyChange, WhyDelivery, WhyEvent, WhyGeneration};
 
 pub use crate::clock::Millis;
 
@@ -89,6 +97,8 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     jobs: Option<mpsc::Sender<Job>>,
     pulse: Arc<Pulse>,
+    notes: Arc<audit::Notes>,
+    vault: Arc<Vault>,
     readers: Readers,
     writer: Option<JoinHandle<()>>,
     // Dropped last: the directory is free once the writer has stopped.
@@ -132,7 +142,8 @@ impl Store {
         schema::bind(&db, &vault)?;
 
         let pulse = Arc::new(Pulse { writable: true.into(), commits: 0.into() });
-        let writer = Writer::new(db, KeyRing::new(vault.clone()), pulse.clone());
+        let notes = Arc::new(audit::Notes::default());
+        let writer = Writer::new(db, KeyRing::new(vault.clone()), pulse.clone(), notes.clone());
         let (jobs, queue) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
@@ -141,6 +152,8 @@ impl Store {
         Ok(Self(Arc::new(Inner {
             jobs: Some(jobs),
             pulse,
+            notes,
+            vault: vault.clone(),
             readers: Readers::new(path, vault),
             writer: Some(thread),
             _lock: lock,

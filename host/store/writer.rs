@@ -1,6 +1,7 @@
 //! The one thread that writes: it takes every step that waits into one transaction, commits once, then answers them
 //! all.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -8,6 +9,7 @@ use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use super::StoreError;
+use super::audit::{AuditRow, Notes};
 use super::keys::KeyRing;
 use super::rows::Rows;
 
@@ -45,11 +47,12 @@ pub(super) struct Writer {
     db: Connection,
     keys: KeyRing,
     pulse: Arc<Pulse>,
+    notes: Arc<Notes>,
 }
 
 impl Writer {
-    pub(super) fn new(db: Connection, keys: KeyRing, pulse: Arc<Pulse>) -> Self {
-        Self { db, keys, pulse }
+    pub(super) fn new(db: Connection, keys: KeyRing, pulse: Arc<Pulse>, notes: Arc<Notes>) -> Self {
+        Self { db, keys, pulse, notes }
     }
 
     /// Works until the last sender is gone and all that waited is done.
@@ -64,6 +67,8 @@ impl Writer {
             }
             self.commit(group);
         }
+        // What was noted after the last step.
+        self.commit(Vec::new());
     }
 
     fn commit(&self, group: Vec<Job>) {
@@ -89,6 +94,10 @@ impl Writer {
                 ended = Err(error);
             }
         }
+        let noted = self.notes.take();
+        if ended.is_ok() {
+            ended = self.note(&noted);
+        }
         if ended.is_ok() {
             names.iter().for_each(|name| crate::crash::point(&format!("before-{name}")));
             ended = self.db.execute_batch("COMMIT").map_err(StoreError::from);
@@ -101,6 +110,7 @@ impl Writer {
             Err(error) => {
                 full |= error.is_full();
                 tracing::warn!(%error, steps = answers.len(), "a transaction was not committed");
+                self.notes.put_back(noted);
                 self.undo("ROLLBACK");
             }
         }
@@ -129,6 +139,19 @@ impl Writer {
             return (Some(error), answer);
         }
         (failed, answer)
+    }
+
+    /// Writes down what left meanwhile. A row that the database refuses for a reason of its own costs no step.
+    fn note(&self, noted: &VecDeque<AuditRow>) -> Result<(), StoreError> {
+        let rows = Rows { db: &self.db, keys: &self.keys };
+        for row in noted {
+            match rows.note(row) {
+                Err(error) if self.db.is_autocommit() || error.is_full() => return Err(error),
+                Err(error) => tracing::error!(%error, "a request is not in the audit"),
+                Ok(()) => {}
+            }
+        }
+        Ok(())
     }
 
     fn undo(&self, how: &str) {
