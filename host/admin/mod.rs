@@ -5,6 +5,7 @@ mod crm;
 mod mapper;
 mod operate;
 mod preview;
+mod replay;
 mod token;
 
 use std::sync::Arc;
@@ -69,6 +70,7 @@ impl Admin {
             .route("/crm/{connection}/execute", post(crm::execute))
             .route("/crm/{connection}/probe", post(crm::probe))
             .route("/crm/{connection}/look", post(crm::look))
+            .route("/replay", post(replay::replay))
             .route("/operate", post(operate::take))
             .route("/auth", get(auth::status))
             .route("/auth/{target}/login", post(auth::login))

@@ -1,12 +1,16 @@
 //! What a person asks of the queue and of the past. One word for each, written once: the admin door of a running convey
 //! takes it, and so does a store that nobody runs on.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::export::{Exported, exported};
 use crate::clock::Millis;
 use crate::store::{
-    AuditFilter, Decided, Decision, Pick, QueueFilter, QueueGroup, QueueRow, Store, StoreError, WhyAttempt,
+    AuditFilter, Decided, Decision, Delivered, Pick, QueueFilter, QueueGroup, QueueRow, Store, StoreError, WhyAttempt,
+    Wish,
 };
 
 /// A question, or something to do.
@@ -55,8 +59,33 @@ pub enum Operation {
         /// In this connection only.
         connection: Option<String>,
     },
+    /// A contact is forgotten.
+    Forget {
+        /// The CRM's id of it.
+        contact: String,
+        /// In this connection only.
+        connection: Option<String>,
+        /// Why.
+        why: String,
+        /// Who asks.
+        by: String,
+    },
     /// What left, and what people did.
     Audit(AuditFilter),
+    /// Delivered events, a page at a time.
+    Export {
+        /// Which.
+        asked: Delivered,
+        /// Who asks.
+        by: String,
+    },
+    /// The store is copied beside everything else.
+    BackUp {
+        /// Where to.
+        file: PathBuf,
+        /// Where its keys go.
+        keys: PathBuf,
+    },
 }
 
 /// A row of the queue with every request that carried it.
@@ -99,10 +128,24 @@ pub async fn operate(store: &Store, now: Millis, operation: Operation) -> Result
             let why = store.why(&id, connection.as_deref()).await?;
             why.map(|why| json!({"at": now, "id": id, "why": why}))
         }
+        Operation::Forget { contact, connection, why, by } => {
+            let forgotten = store.forget(connection.as_deref(), &contact, Wish { at: now, by, why }).await?;
+            (forgotten.contacts > 0).then(|| json!({"at": now, "forgotten": forgotten}))
+        }
         Operation::Audit(filter) => {
             let rows = store.audit(filter).await?;
             there(&rows).then(|| json!({"at": now, "rows": rows}))
         }
+        Operation::Export { asked, by } => {
+            if asked.after == 0 {
+                store.note_export(now, &by).await?;
+            }
+            let told = store.told(asked).await?;
+            let after = told.last().map(|event| event.row);
+            let rows: Vec<Exported> = told.into_iter().map(exported).collect();
+            there(&rows).then(|| json!({"rows": rows, "after": after}))
+        }
+        Operation::BackUp { file, keys } => Some(json!(store.back_up(file, keys).await?)),
     })
 }
 

@@ -46,7 +46,7 @@ pub struct AuditRow {
 
 impl AuditRow {
     /// An act of a person's.
-    pub(super) fn act(at: Millis, by: &str, lane: String, operation: String) -> Self {
+    pub fn act(at: Millis, by: &str, lane: String, operation: String) -> Self {
         let (digest, status, outcome, latency_ms, subject, attempt) = (None, None, None, None, None, None);
         Self { at, actor: by.to_owned(), digest, lane, operation, status, outcome, latency_ms, subject, attempt }
     }

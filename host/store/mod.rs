@@ -9,10 +9,13 @@ mod account;
 mod allowance;
 mod attempt;
 mod audit;
+mod backup;
 mod change;
 mod command;
 mod decide;
 mod error;
+mod export;
+mod forget;
 mod gap;
 mod generation;
 mod grant;
@@ -30,7 +33,9 @@ mod poll;
 mod queue;
 mod reader;
 mod reading;
+mod replay;
 mod report;
+mod restore;
 mod rows;
 mod schema;
 mod status;
@@ -54,10 +59,13 @@ pub use account::{Account, AccountChange, AccountEvent};
 pub use allowance::Use;
 pub use attempt::{Ambiguity, AmbiguousAttempt, ShipSettlement, Verdict};
 pub use audit::{AuditFilter, AuditRow};
+pub use backup::BackedUp;
 pub use change::{NewChange, StoredChange, Translated, TranslatedChange, TranslationSettlement};
 pub use command::{Begun, CommandRecord, CommandSettlement, CommandState};
 pub use decide::{Decided, Decision, Pick};
 pub use error::StoreError;
+pub use export::{Delivered, ToldEvent};
+pub use forget::{Forgotten, Wish};
 pub use gap::{GAP_GRACE_MS, Gap, GapCount};
 pub use generation::{Generation, NewGeneration};
 pub use grant::Granted;
@@ -72,7 +80,9 @@ pub use pause::{Pause, PauseScope};
 pub use poll::{PollState, PollSummary, PolledPage, PutPage, Sweep};
 pub use queue::{QueueFilter, QueueGroup, QueueKind, QueueRow, QueueState};
 pub use reading::{ReadDelivery, ReadGroup, ReadSettlement, Told};
+pub use replay::{Retold, Standing, Window};
 pub use report::Taken;
+pub use restore::Restored;
 pub use status::{ChangeStatus, ConnectionStatus, DestinationStatus, HeldLocation, Missed, Status};
 pub use sweep::{Retention, Swept};
 pub use token::{GrantState, HeldToken, NewToken, TokenSummary};
@@ -85,7 +95,7 @@ use keys::KeyRing;
 use lock::Lock;
 use reader::Readers;
 use rows::Rows;
-use writer::{Job, Pulse, Writer};
+use writer::{Job, Pulse, Step, Writer};
 
 /// Steps that may wait for the writer before callers wait themselves.
 const QUEUE: usize = 1_024;
@@ -140,8 +150,12 @@ impl Store {
         schema::tune_writer(&db)?;
         schema::migrate(&mut db)?;
         schema::bind(&db, &vault)?;
+        // What a killed convey forgot may still be in its log.
+        if let Err(error) = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+            tracing::warn!(%error, "the write-ahead log is not emptied");
+        }
 
-        let pulse = Arc::new(Pulse { writable: true.into(), commits: 0.into() });
+        let pulse = Arc::new(Pulse { writable: true.into(), commits: 0.into(), forgot: false.into() });
         let notes = Arc::new(audit::Notes::default());
         let writer = Writer::new(db, KeyRing::new(vault.clone()), pulse.clone(), notes.clone());
         let (jobs, queue) = mpsc::channel(QUEUE);
@@ -185,7 +199,19 @@ impl Store {
             (failed, Box::new(move |committed: Result<(), StoreError>| drop(reply.send(committed.and(result)))))
         });
         let jobs = self.0.jobs.as_ref().ok_or(StoreError::Closed)?;
-        jobs.send(Job { name, weight, run }).await.map_err(|_| StoreError::Closed)?;
+        jobs.send(Job::Step(Step { name, weight, run })).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Has the writer do something that no transaction may surround.
+    async fn apart<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let jobs = self.0.jobs.as_ref().ok_or(StoreError::Closed)?;
+        let job = Job::Apart(Box::new(move |db| drop(reply.send(work(db)))));
+        jobs.send(job).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 

@@ -45,6 +45,11 @@ pub(super) fn migrate(db: &mut Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// The version of a store's tables, by the name that it is attached under.
+pub(super) fn version(db: &Connection, name: &str) -> Result<i64, StoreError> {
+    Ok(db.query_row(&format!("PRAGMA {name}.user_version"), [], |row| row.get(0))?)
+}
+
 /// Binds a new store to the vault's key, and refuses an old one that is bound to another.
 pub(super) fn bind(db: &Connection, vault: &Vault) -> Result<(), StoreError> {
     let kept: Option<Vec<u8>> = db.query_row("SELECT check_value FROM vault", [], |row| row.get(0)).optional()?;

@@ -24,8 +24,16 @@ type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 /// caller.
 pub(super) type Run = Box<dyn FnOnce(Result<&Rows<'_>, StoreError>) -> (Option<StoreError>, Answer) + Send>;
 
+/// What the writer is asked to do.
+pub(super) enum Job {
+    /// A step, which shares a transaction with its neighbours.
+    Step(Step),
+    /// Something that no transaction may surround.
+    Apart(Box<dyn FnOnce(&Connection) + Send>),
+}
+
 /// One step on its way to the writer.
-pub(super) struct Job {
+pub(super) struct Step {
     /// The step's name, for crash points.
     pub(super) name: &'static str,
     /// Roughly how many bytes it writes.
@@ -40,6 +48,8 @@ pub(super) struct Pulse {
     pub(super) writable: AtomicBool,
     /// Transactions committed since the store was opened.
     pub(super) commits: AtomicU64,
+    /// Whether something was forgotten since the write-ahead log was last emptied.
+    pub(super) forgot: AtomicBool,
 }
 
 /// The writing connection and its keys.
@@ -58,20 +68,32 @@ impl Writer {
     /// Works until the last sender is gone and all that waited is done.
     pub(super) fn run(self, mut jobs: mpsc::Receiver<Job>) {
         while let Some(first) = jobs.blocking_recv() {
-            let mut weight = first.weight;
-            let mut group = vec![first];
-            while group.len() < GROUP_STEPS && weight < GROUP_BYTES {
-                let Ok(next) = jobs.try_recv() else { break };
-                weight += next.weight;
-                group.push(next);
+            let (mut weight, mut group) = (0, Vec::new());
+            let mut next = Some(first);
+            let mut apart = None;
+            while let Some(job) = next {
+                match job {
+                    Job::Step(step) => {
+                        weight += step.weight;
+                        group.push(step);
+                    }
+                    Job::Apart(work) => apart = Some(work),
+                }
+                let more = group.len() < GROUP_STEPS && weight < GROUP_BYTES && apart.is_none();
+                next = if more { jobs.try_recv().ok() } else { None };
             }
-            self.commit(group);
+            if !group.is_empty() {
+                self.commit(group);
+            }
+            if let Some(work) = apart {
+                work(&self.db);
+            }
         }
         // What was noted after the last step.
         self.commit(Vec::new());
     }
 
-    fn commit(&self, group: Vec<Job>) {
+    fn commit(&self, group: Vec<Step>) {
         let mut names: Vec<&'static str> = group.iter().map(|job| job.name).collect();
         names.dedup();
         let mut answers = Vec::with_capacity(group.len());

@@ -34,7 +34,7 @@ async fn another_key_and_a_newer_store_are_refused() {
     let db = Connection::open(dir.path().join(STORE_FILE)).unwrap();
     db.pragma_update(None, "user_version", 99).unwrap();
     drop(db);
-    assert!(matches!(Store::open(dir.path().to_owned(), vault).await, Err(StoreError::Newer { found: 99, known: 2 })));
+    assert!(matches!(Store::open(dir.path().to_owned(), vault).await, Err(StoreError::Newer { found: 99, .. })));
 }
 
 #[tokio::test]

@@ -1,12 +1,16 @@
 //! The store on a real disk: what its steps promise.
 
 mod commands;
+mod copies;
 mod disk;
+mod forgetting;
 mod gaps;
 mod inbox;
 mod installs;
 mod outbox;
 mod polls;
+mod queue;
+mod replaying;
 mod retention;
 mod tokens;
 
