@@ -3,7 +3,9 @@
 mod auth;
 mod crm;
 mod mapper;
+mod operate;
 mod preview;
+mod replay;
 mod token;
 
 use std::sync::Arc;
@@ -68,6 +70,8 @@ impl Admin {
             .route("/crm/{connection}/execute", post(crm::execute))
             .route("/crm/{connection}/probe", post(crm::probe))
             .route("/crm/{connection}/look", post(crm::look))
+            .route("/replay", post(replay::replay))
+            .route("/operate", post(operate::take))
             .route("/auth", get(auth::status))
             .route("/auth/{target}/login", post(auth::login))
             .route("/auth/{target}/redirected", post(auth::redirected))

@@ -35,7 +35,7 @@ use crate::egress::{Egress, Limits};
 use crate::engine::{CodeCache, Engine, GuestLimits};
 use crate::flow::{Flow, Plan};
 use crate::ingress::{Hook, Ingress};
-use crate::store::{Ambiguity, Retention, Store};
+use crate::store::{Ambiguity, Retention, Store, StoreError, Wish};
 use crate::vault::{KeyOrigin, Vault};
 
 /// A program that is ready to run: everything is loaded, granted, recovered and listening.
@@ -72,6 +72,7 @@ impl Desk {
         let cache = CodeCache::new(config.state_dir.join("compiled"));
         let cache = cache.map_err(|source| AppError::State { path: config.state_dir.join("compiled"), source })?;
         let engine = engine(&config.limits, Some(cache))?;
+        engine.egress().keep_book(store.clone(), clock.clone());
         let components = Components::load(&engine, config, Consent::Kept(Some(&store), &clock)).await?;
         let stop = CancellationToken::new();
         let reach = Reach::new(store.clone(), clock.clone(), engine.egress().clone()).await?;
@@ -234,11 +235,46 @@ async fn keep_house(flow: &Flow, ingress: &Ingress, config: &Config) {
         Ok(waiting) => ingress.note_waiting(waiting),
         Err(error) => tracing::error!(%error, "cannot count what waits"),
     }
-    let done_ms = u64::from(config.retention.done_days) * 24 * HOUR_MS;
-    let retention = Retention { webhook_ids_ms: WEBHOOK_IDS_MS, held_ms: HELD_MS, done_ms };
-    if let Err(error) = flow.store.sweep(flow.clock.now_ms(), retention).await {
+    if let Err(error) = flow.store.note_down().await {
+        tracing::error!(%error, "cannot write down what left");
+    }
+    if let Err(error) = flow.store.sweep(flow.clock.now_ms(), retention(&config.retention)).await {
         tracing::error!(%error, "cannot sweep what is old");
     }
+    if let Err(error) = forget(flow, config).await {
+        tracing::error!(%error, "cannot forget what is to be forgotten");
+    }
+}
+
+/// How long what stays, as it was asked.
+fn retention(asked: &config::Retention) -> Retention {
+    let days = |days: u32| u64::from(days) * 24 * HOUR_MS;
+    Retention {
+        webhook_ids_ms: WEBHOOK_IDS_MS,
+        held_ms: HELD_MS,
+        done_ms: days(asked.done_days),
+        dead_ms: days(asked.dead_days),
+        audit_ms: days(asked.audit_days),
+        command_ms: days(asked.command_days),
+        max_bytes: asked.max_mib << 20,
+    }
+}
+
+/// Forgets contacts that are no more, and what came from locations that took the app out a while ago.
+async fn forget(flow: &Flow, config: &Config) -> Result<(), StoreError> {
+    let now = flow.clock.now_ms();
+    let grace = u64::from(config.retention.uninstalled_days) * 24 * HOUR_MS;
+    for gone in flow.store.installs_to_forget(now.saturating_sub(grace)).await? {
+        // A connection of the same name in the file is somebody's word that it stays.
+        if config.connections.contains_key(&gone.name) {
+            continue;
+        }
+        let why = "its app was taken out".to_owned();
+        let wish = Wish { at: now, by: "convey".to_owned(), why };
+        let forgotten = flow.store.forget_connection(&gone.name, &gone.source, &gone.location, wish).await?;
+        tracing::info!(connection = %gone.name, contacts = forgotten.contacts, "forgotten: its app was taken out long ago");
+    }
+    flow.store.forget_due(now).await
 }
 
 /// What asks for a reload.

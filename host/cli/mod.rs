@@ -2,7 +2,9 @@
 
 #![expect(clippy::print_stderr, reason = "this floor is the one that prints")]
 
+mod audit;
 mod auth;
+mod backup;
 mod cache;
 mod catalog;
 mod check;
@@ -12,14 +14,19 @@ mod crm;
 mod demo;
 mod desk;
 mod doctor;
+mod export;
+mod forget;
 mod init;
+mod ledger;
 mod mapper;
 mod mapping;
 mod output;
 mod pause;
 mod person;
 mod project;
+mod queue;
 mod redirect;
+mod replay;
 mod run;
 mod sandbox;
 pub mod setup;
@@ -29,6 +36,7 @@ mod stage;
 mod status;
 mod sync;
 mod translate;
+mod why;
 mod written;
 
 use std::path::PathBuf;
@@ -90,6 +98,23 @@ enum Command {
     Translate(translate::Translate),
     /// Show what waits, what was sent, what was skipped and what is dead
     Status,
+    /// Look at what waits or is parked, send it again, or give it up
+    #[command(subcommand)]
+    Queue(queue::Queue),
+    /// Show why something was sent, or not: every hop, every attempt
+    Why(why::Why),
+    /// Translate stored changes once more, and send what was never told
+    Replay(replay::Replay),
+    /// Write delivered events with their contacts and campaigns
+    Export(export::Export),
+    /// Copy the store while it is in use
+    Backup(backup::Backup),
+    /// Put a copy of the store back
+    Restore(backup::Restore),
+    /// Show every request that left, and what people did
+    Audit(audit::Audit),
+    /// Forget a contact: destroy the key of all that is stored of it
+    Forget(forget::Forget),
     /// Stop sending: everything, one destination, or reading one connection
     Pause(pause::Scope),
     /// Go on with what was paused
@@ -167,6 +192,14 @@ async fn obey(command: Command, context: &Context) -> Result<(), Exit> {
         Command::Sandbox(serve) => serve.run(context).await,
         Command::Translate(translate) => translate.run().await,
         Command::Status => status::run(context).await,
+        Command::Queue(queue) => queue.run(context).await,
+        Command::Why(why) => why.run(context).await,
+        Command::Replay(replay) => replay.run(context).await,
+        Command::Export(export) => export.run(context).await,
+        Command::Backup(backup) => backup.run(context).await,
+        Command::Restore(restore) => restore.run(context).await,
+        Command::Audit(audit) => audit.run(context).await,
+        Command::Forget(forget) => forget.run(context).await,
         Command::Pause(scope) => scope.pause(context).await,
         Command::Resume(scope) => scope.resume(context).await,
         Command::Crm(crm) => crm.run(context).await,

@@ -49,8 +49,17 @@ fn text(answer: &Value, config: &Config) -> String {
             pause["reason"].as_str().unwrap_or_default()
         ));
     }
-    let mut rows =
-        vec![heads(["connection", "waiting", "done", "silent", "dead", "webhooks missed", "polls missed", "grant"])];
+    let mut rows = vec![heads([
+        "connection",
+        "waiting",
+        "done",
+        "silent",
+        "dead",
+        "dropped",
+        "webhooks missed",
+        "polls missed",
+        "grant",
+    ])];
     for (name, row) in status["connections"].as_object().into_iter().flatten() {
         rows.push(vec![
             name.clone(),
@@ -58,6 +67,7 @@ fn text(answer: &Value, config: &Config) -> String {
             row["done"].to_string(),
             counts(&row["silent"]),
             row["dead"].to_string(),
+            row["dropped"].to_string(),
             missed(&row["missed"], "webhooks"),
             missed(&row["missed"], "polls"),
             row["grant"].as_str().unwrap_or_default().to_owned(),
@@ -68,10 +78,10 @@ fn text(answer: &Value, config: &Config) -> String {
     let changes = &status["changes"];
     let skipped = counts(&changes["skipped"]);
     text.push_str(&format!(
-        "\nchanges: {} waiting, {} translated, {} dead; skipped: {skipped}\n",
-        changes["waiting"], changes["done"], changes["dead"]
+        "\nchanges: {} waiting, {} translated, {} dead, {} dropped; skipped: {skipped}\n",
+        changes["waiting"], changes["done"], changes["dead"], changes["dropped"]
     ));
-    let columns = ["waiting", "retrying", "in_flight", "done", "dead", "expired", "ambiguous"];
+    let columns = ["waiting", "retrying", "in_flight", "done", "dead", "expired", "dropped", "ambiguous"];
     let mut rows = vec![std::iter::once("destination").chain(columns).map(str::to_owned).collect()];
     for (name, row) in status["destinations"].as_object().into_iter().flatten() {
         rows.push(

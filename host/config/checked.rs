@@ -277,4 +277,14 @@ impl Default for Limits {
 pub struct Retention {
     /// Deliveries, changes and events that are done, in days.
     pub done_days: u32,
+    /// What is dead or expired, in days.
+    pub dead_days: u32,
+    /// Requests and acts in the audit, in days.
+    pub audit_days: u32,
+    /// The keys of commands to the CRM, in days: until then a key is carried out once.
+    pub command_days: u32,
+    /// What came from a location after its app was taken out, in days; then it is forgotten.
+    pub uninstalled_days: u32,
+    /// What is done leaves earlier, the oldest first, once the store is larger than this, in MiB.
+    pub max_mib: u64,
 }

@@ -26,6 +26,11 @@ pub(super) fn read<'a>(document: &'a DeTable<'a>, path: &Path, found: &mut Findi
     let limits = once(&mut root, "limits", limits);
     let retention = once(&mut root, "retention", |retention| Retention {
         done_days: small(retention, "done_days", 30, 1, 3650, "days"),
+        dead_days: small(retention, "dead_days", 90, 1, 3650, "days"),
+        audit_days: small(retention, "audit_days", 90, 1, 3650, "days"),
+        command_days: small(retention, "command_days", 365, 1, 3650, "days"),
+        uninstalled_days: small(retention, "uninstalled_days", 30, 1, 3650, "days"),
+        max_mib: retention.count("max_mib", 4_096, 16..=1_048_576, "MiB"),
     });
     // Looked at first: a connection that names no mapper has the only one there is.
     let mappers = root.named("mapper", mapper);

@@ -47,6 +47,10 @@ pub struct Route {
     pub uri: Uri,
     /// Whether the credential belongs on it: only on the profile's own operations.
     pub credential: bool,
+    /// What allows it: method and path as they were granted.
+    pub operation: String,
+    /// The contact's id, where the granted path has a segment `{contact}`.
+    pub contact: Option<String>,
 }
 
 impl Grant {
@@ -84,22 +88,28 @@ impl Grant {
         let path = uri.path();
         if Some(scheme) == self.base.scheme() && Some(authority) == self.base.authority() {
             let below = path.strip_prefix(self.base.path().trim_end_matches('/'))?;
-            if self.operations.iter().any(|(wanted, pattern)| wanted == method && pattern.matches(below)) {
+            let fits = |(wanted, pattern): &&(Method, Pattern)| wanted == method && pattern.matches(below);
+            if let Some((method, pattern)) = self.operations.iter().find(fits) {
+                let operation = format!("{method} {pattern}");
+                let contact = pattern.named("contact", below).map(str::to_owned);
                 let uri = match &self.upstream {
                     Some(upstream) => moved(uri, upstream, below)?,
                     None => uri.clone(),
                 };
                 let plain = may_be_plain(uri.scheme()?, uri.authority()?);
-                return plain.then_some(Route { uri, credential: true });
+                return plain.then_some(Route { uri, credential: true, operation, contact });
             }
         }
-        let extra = self.extra.iter().any(|allow| {
+        let extra = self.extra.iter().find(|allow| {
             allow.method == *method
                 && allow.scheme == *scheme
                 && allow.authority == *authority
                 && allow.pattern.matches(path)
         });
-        extra.then(|| Route { uri: uri.clone(), credential: false })
+        extra.map(|Allow { method, authority, pattern, .. }| {
+            let operation = format!("{method} {authority}{pattern}");
+            Route { uri: uri.clone(), credential: false, operation, contact: None }
+        })
     }
 }
 

@@ -14,10 +14,13 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::answer::{held_back, without_secrets};
+use super::book::{Book, Called};
 use super::credential::{Credentials, Ready};
 use super::limit::Slot;
 use super::oauth::Holder;
 use super::{Credential, EgressError, Ticket};
+use crate::clock::Clock;
+use crate::store::Store;
 
 type Message = (Parts, Bytes);
 type Answer = Result<Response<Bytes>, EgressError>;
@@ -39,6 +42,7 @@ pub struct Egress {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     limits: Limits,
     credentials: Arc<Credentials>,
+    book: Book,
 }
 
 impl Egress {
@@ -55,12 +59,17 @@ impl Egress {
             .pool_idle_timeout(Duration::from_secs(30))
             .http1_max_buf_size(256 * 1024)
             .build(https);
-        Self { client, limits, credentials: Arc::default() }
+        Self { client, limits, credentials: Arc::default(), book: Book::default() }
     }
 
     /// What is larger than this is not sent.
     pub fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// Every request is in the audit of `store` from now on.
+    pub fn keep_book(&self, store: Store, clock: Clock) {
+        self.book.open(store, clock);
     }
 
     /// Sends a guest's request if its ticket allows it. `within` may shorten the host's time limit, never lengthen it. Nothing waits for room: a request
@@ -97,6 +106,7 @@ impl Egress {
         ] {
             parts.headers.remove(name);
         }
+        parts.extensions.insert(Called::from(&route));
         parts.uri = route.uri;
         let within = within.unwrap_or(Duration::MAX);
         if !route.credential {
@@ -164,8 +174,16 @@ impl Egress {
         within: Duration,
     ) -> Answer {
         let limit = within.min(Duration::from_millis(self.limits.request_timeout_ms));
+        let call = match ticket {
+            Some(ticket) => self.book.guests(ticket, message.0.extensions.get::<Called>()),
+            None => self.book.own(&message.0.uri),
+        };
         let answer = tokio::time::timeout(limit, self.unbounded(ticket, slot, message)).await;
-        answer.unwrap_or(Err(EgressError::TimedOut { limit_ms: limit.as_millis() as u64 }))
+        let answer = answer.unwrap_or(Err(EgressError::TimedOut { limit_ms: limit.as_millis() as u64 }));
+        if let Some(call) = call {
+            call.ended(answer.as_ref().map(|answer| answer.status().as_u16()));
+        }
+        answer
     }
 
     /// A slot that is dropped on the way, by the time limit or a break, counts as used.

@@ -2,6 +2,7 @@
 
 mod allow;
 mod answer;
+mod book;
 mod client;
 mod credential;
 mod daily;

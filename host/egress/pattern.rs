@@ -1,5 +1,7 @@
 //! Path patterns: `/contacts/{id}/tasks`, where a segment in braces stands for any one segment that is not empty.
 
+use std::fmt;
+
 /// A path whose segments are fixed or free.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(Vec<Segment>);
@@ -7,7 +9,7 @@ pub struct Pattern(Vec<Segment>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Segment {
     Fixed(String),
-    Free,
+    Free(String),
 }
 
 impl Pattern {
@@ -18,7 +20,9 @@ impl Pattern {
             return None;
         }
         let segments = rest.split('/').map(|segment| match segment {
-            free if free.len() > 2 && free.starts_with('{') && free.ends_with('}') => Some(Segment::Free),
+            free if free.len() > 2 && free.starts_with('{') && free.ends_with('}') => {
+                Some(Segment::Free(free[1..free.len() - 1].to_owned()))
+            }
             "." | ".." => None,
             fixed if fixed.contains(['{', '}']) => None,
             fixed => Some(Segment::Fixed(fixed.to_owned())),
@@ -33,10 +37,26 @@ impl Pattern {
         let mut segments = rest.split('/');
         let fits = self.0.iter().all(|wanted| match (wanted, segments.next()) {
             (Segment::Fixed(fixed), Some(segment)) => fixed == segment,
-            (Segment::Free, Some(segment)) => is_plain(segment),
+            (Segment::Free(_), Some(segment)) => is_plain(segment),
             (_, None) => false,
         });
         fits && segments.next().is_none()
+    }
+
+    /// What stands in the segment of this name, in a path that the pattern means.
+    pub fn named<'a>(&self, name: &str, path: &'a str) -> Option<&'a str> {
+        let segments = path.strip_prefix('/')?.split('/');
+        let mut both = self.0.iter().zip(segments);
+        both.find_map(|(wanted, segment)| matches!(wanted, Segment::Free(free) if free == name).then_some(segment))
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|segment| match segment {
+            Segment::Fixed(fixed) => write!(out, "/{fixed}"),
+            Segment::Free(name) => write!(out, "/{{{name}}}"),
+        })
     }
 }
 
@@ -50,6 +70,15 @@ fn is_plain(segment: &str) -> bool {
 mod tests {
     use super::Pattern;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_pattern_is_written_as_it_was_and_names_its_segments() {
+        let pattern = Pattern::parse("/contacts/{contact}/tasks/{task}").expect("a pattern");
+        assert_eq!(pattern.to_string(), "/contacts/{contact}/tasks/{task}");
+        let path = "/contacts/C1/tasks/T2";
+        assert_eq!((pattern.named("contact", path), pattern.named("task", path)), (Some("C1"), Some("T2")));
+        assert_eq!(pattern.named("note", path), None);
+    }
 
     #[test]
     fn a_free_segment_is_exactly_one() {

@@ -33,6 +33,14 @@ pub struct Ticket {
     pub allowance: Option<Arc<Limiter>>,
     /// Slots set aside for this call, used before any other.
     pub reservation: Option<Reservation>,
+    /// The component's digest, for the audit.
+    pub digest: Option<String>,
+    /// For whom it asks, for the audit: `connection:NAME` or `destination:NAME`.
+    pub lane: String,
+    /// The connection whose contacts its requests may be about.
+    pub connection: Option<String>,
+    /// The attempt that its requests carry.
+    pub attempt: Option<i64>,
     sent: AtomicU32,
     held_back: AtomicU32,
     refusals: Mutex<Vec<String>>,
@@ -49,6 +57,10 @@ impl Ticket {
             headers,
             allowance: None,
             reservation: None,
+            digest: None,
+            lane: String::new(),
+            connection: None,
+            attempt: None,
             sent: AtomicU32::new(0),
             held_back: AtomicU32::new(0),
             refusals: Mutex::default(),

@@ -79,6 +79,9 @@ impl Connection {
         let mut ticket = self.right.ticket(&self.credential);
         ticket.allowance = Some(self.limiter.clone());
         ticket.reservation = reserved;
+        ticket.digest = Some(self.source.loaded().digest.to_string());
+        ticket.lane = format!("connection:{}", self.name);
+        ticket.connection = Some(self.name.clone());
         Arc::new(ticket)
     }
 
@@ -157,6 +160,15 @@ pub struct Destination {
 const MARGIN_MS: Millis = 60 * 60 * 1_000;
 
 impl Destination {
+    /// A ticket for one call of the sink, in an attempt where it sends events.
+    pub fn ticket(&self, attempt: Option<i64>) -> Arc<Ticket> {
+        let mut ticket = self.right.ticket(&self.credential);
+        ticket.digest = Some(self.sink.loaded().digest.to_string());
+        ticket.lane = format!("destination:{}", self.name);
+        ticket.attempt = attempt;
+        Arc::new(ticket)
+    }
+
     /// After this the platform refuses the event.
     pub fn deadline(&self, event: &ConversionEvent) -> Millis {
         let of_source =

@@ -1,8 +1,6 @@
 //! Step three: events leave, nearest deadline first. The attempt is durable before the request is sent; the platform's word on each event
 //! becomes its verdict.
 
-use std::sync::Arc;
-
 use super::Flow;
 use super::judge::{Circumstances, Halt, judge_event};
 use super::plan::Destination;
@@ -38,7 +36,7 @@ impl Flow {
         let mut outcome = "nothing to send";
         if !words.is_empty() {
             crash::point("before-send");
-            let outcomes = self.deliver(&destination, &words).await;
+            let outcomes = self.deliver(&destination, attempt, &words).await;
             crash::point("after-send");
             outcome = attempt_word(&outcomes);
             let now = self.clock.now_ms();
@@ -86,8 +84,8 @@ impl Flow {
     }
 
     /// One outcome an event. A sink that breaks before anything left is narrowed down by halving; after that nobody knows what arrived.
-    async fn deliver(&self, destination: &Destination, events: &[ConversionEvent]) -> Vec<Outcome> {
-        let ticket = Arc::new(destination.right.ticket(&destination.credential));
+    async fn deliver(&self, destination: &Destination, attempt: i64, events: &[ConversionEvent]) -> Vec<Outcome> {
+        let ticket = destination.ticket(Some(attempt));
         let delivered = destination.sink.deliver(ticket.clone(), &destination.words, events).await;
         for refusal in ticket.refusals() {
             tracing::warn!(destination = %destination.name, "{refusal}");
@@ -104,8 +102,8 @@ impl Flow {
             }
             Err(_) => {
                 let (left, right) = events.split_at(events.len() / 2);
-                let mut outcomes = Box::pin(self.deliver(destination, left)).await;
-                outcomes.extend(Box::pin(self.deliver(destination, right)).await);
+                let mut outcomes = Box::pin(self.deliver(destination, attempt, left)).await;
+                outcomes.extend(Box::pin(self.deliver(destination, attempt, right)).await);
                 outcomes
             }
         }

@@ -85,7 +85,8 @@ pub async fn translate_each(mapper: &Mapper, changes: &[Change]) -> Vec<Result<T
     }
 }
 
-fn settled(connection: &Connection, change: &Change, answer: Result<Translation, Fault>) -> Translated {
+/// What becomes of a change by the mapper's answer.
+pub(super) fn settled(connection: &Connection, change: &Change, answer: Result<Translation, Fault>) -> Translated {
     match answer {
         Ok(Ok(proposals)) => events(connection, &proposals),
         Ok(Err(skip)) => {

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use rusqlite::params;
 use serde::Serialize;
 
+use super::forget::FORGOTTEN;
 use super::pause::Pause;
 use super::rows::{Rows, int, nat};
 use super::{Store, StoreError};
@@ -170,6 +171,13 @@ impl Rows<'_> {
         if ours == 0 {
             return Ok(());
         }
+        // Nothing is left to send again of a contact that was forgotten meanwhile.
+        let next = match next.state {
+            "waiting" | "dead" if self.is_blank(event)? => {
+                Next { state: "dropped", due_at: None, reason: Some(FORGOTTEN), ..next }
+            }
+            _ => next,
+        };
         self.db
             .prepare_cached(
                 "UPDATE outbox SET state = ?2, due_at = coalesce(?3, due_at), reason = ?4, trace = ?5,

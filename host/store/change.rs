@@ -102,7 +102,11 @@ const RECENT: &str = "SELECT row, id, connection, kind, occurred_at, tries, subj
 const RECENT_OF: &str = "SELECT row, id, connection, kind, occurred_at, tries, subject, sealed FROM change
      WHERE connection = ?1 ORDER BY row DESC LIMIT ?2";
 
-type Sealed = (StoredChange, Lookup, Vec<u8>);
+/// The kind of the fact that a contact is no more, as the contract has it.
+const DELETED: &str = "contact-deleted";
+
+/// A change as it is stored: what can be read, its subject, what is sealed.
+pub(super) type Sealed = (StoredChange, Lookup, Vec<u8>);
 
 impl Store {
     /// The connections with changes due at `now`.
@@ -187,7 +191,7 @@ impl Store {
     }
 }
 
-fn stored(row: &Row<'_>) -> rusqlite::Result<Sealed> {
+pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<Sealed> {
     let change = StoredChange {
         row: row.get(0)?,
         id: row.get(1)?,
@@ -201,7 +205,8 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Sealed> {
 }
 
 impl Rows<'_> {
-    fn opened(&self, found: Vec<Sealed>) -> Result<(Vec<StoredChange>, Vec<i64>), StoreError> {
+    /// Opens what was found: the changes that opened, and the rows that did not.
+    pub(super) fn opened(&self, found: Vec<Sealed>) -> Result<(Vec<StoredChange>, Vec<i64>), StoreError> {
         sort_opened(found.into_iter().map(|(mut change, subject, sealed)| {
             let plain = self.open("change", &[&change.connection, &change.id], &subject, &sealed);
             let opened = plain.map(|bytes| change.bytes = bytes);
@@ -215,12 +220,12 @@ impl Rows<'_> {
         item: &TranslatedChange,
         pace: &mut Pace,
     ) -> Result<(), StoreError> {
-        let owner: Option<Lookup> = self
+        let found: Option<(Lookup, String)> = self
             .db
-            .prepare_cached("SELECT subject FROM change WHERE row = ?1 AND state = 'waiting'")?
-            .query_row([item.row], |row| row.get(0))
+            .prepare_cached("SELECT subject, kind FROM change WHERE row = ?1 AND state = 'waiting'")?
+            .query_row([item.row], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        let Some(owner) = owner else { return Ok(()) };
+        let Some((owner, kind)) = found else { return Ok(()) };
         let mut retry_at = None;
         let (state, code, rule, reason) = match &item.answer {
             Translated::Events(events) => {
@@ -253,6 +258,10 @@ impl Rows<'_> {
                 settlement.generation,
                 int(settlement.now)
             ])?;
+        // A deletion that is dead keeps its contact until a person has decided: its events could not be made otherwise.
+        if kind == DELETED && matches!(state, "done" | "skipped") {
+            self.forget_after(item.row, &owner, settlement.now)?;
+        }
         Ok(())
     }
 }

@@ -44,6 +44,14 @@ pub enum StoreError {
         /// What the file system said.
         source: Arc<io::Error>,
     },
+    /// A backup cannot be made or put back: look at the file.
+    #[error("{}: {cause}", path.display())]
+    Backup {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: Arc<str>,
+    },
     /// A row could not be sealed or opened.
     #[error(transparent)]
     Vault(#[from] VaultError),

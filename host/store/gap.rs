@@ -151,6 +151,17 @@ impl Rows<'_> {
         Ok(())
     }
 
+    /// Counts on a gap that is named no more.
+    pub(super) fn fold_gap(&self, connection: &str, kind: &str) -> Result<(), StoreError> {
+        self.db
+            .prepare_cached(
+                "INSERT INTO missed (connection, kind, webhooks, polls) VALUES (?1, ?2, 1, 0)
+                 ON CONFLICT (connection, kind) DO UPDATE SET webhooks = webhooks + 1",
+            )?
+            .execute([connection, kind])?;
+        Ok(())
+    }
+
     /// Closes the gap that a change has filled.
     pub(super) fn close_gap(&self, connection: &str, id: &str) -> Result<(), StoreError> {
         self.db.prepare_cached("DELETE FROM gap WHERE connection = ?1 AND id = ?2")?.execute([connection, id])?;

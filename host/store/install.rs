@@ -1,6 +1,6 @@
 //! Connections that an install made: an app is installed in a location, and is taken out of it again.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
 
 use super::pause::{Pause, PauseScope};
@@ -45,16 +45,23 @@ impl Store {
             let mut query = rows.db.prepare_cached(
                 "SELECT name, source, location, company, at, removed_at FROM install ORDER BY source, location",
             )?;
-            let found = query.query_map([], |row| {
-                Ok(Installed {
-                    name: row.get(0)?,
-                    source: row.get(1)?,
-                    location: row.get(2)?,
-                    company: row.get(3)?,
-                    at: nat(row.get(4)?),
-                    removed_at: row.get::<_, Option<i64>>(5)?.map(nat),
-                })
-            })?;
+            let found = query.query_map([], installed)?;
+            Ok(found.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// Connections whose app was taken out before `then`, and of which something is known still.
+    ///
+    /// # Errors
+    /// As the database has it.
+    pub async fn installs_to_forget(&self, then: Millis) -> Result<Vec<Installed>, StoreError> {
+        self.read(move |rows| {
+            let mut query = rows.db.prepare_cached(
+                "SELECT name, source, location, company, at, removed_at FROM install
+                 WHERE removed_at < ?1 AND (forgotten_at IS NULL OR forgotten_at < removed_at) ORDER BY removed_at",
+            )?;
+            let found = query.query_map([int(then)], installed)?;
             Ok(found.collect::<Result<_, _>>()?)
         })
         .await
@@ -88,6 +95,17 @@ impl Store {
         })
         .await
     }
+}
+
+fn installed(row: &Row<'_>) -> rusqlite::Result<Installed> {
+    Ok(Installed {
+        name: row.get(0)?,
+        source: row.get(1)?,
+        location: row.get(2)?,
+        company: row.get(3)?,
+        at: nat(row.get(4)?),
+        removed_at: row.get::<_, Option<i64>>(5)?.map(nat),
+    })
 }
 
 impl Rows<'_> {

@@ -61,11 +61,10 @@ impl KeyRing {
         Ok(key)
     }
 
-    /// Destroys the subject's key in the running transaction: what it sealed never opens again.
-    pub(super) fn destroy(&self, db: &Connection, subject: &Lookup) -> Result<(), StoreError> {
+    /// Destroys the subject's key in the running transaction: what it sealed never opens again. Whether it had one.
+    pub(super) fn destroy(&self, db: &Connection, subject: &Lookup) -> Result<bool, StoreError> {
         self.drop_one(subject);
-        db.prepare_cached("DELETE FROM contact_key WHERE subject = ?1")?.execute([subject])?;
-        Ok(())
+        Ok(db.prepare_cached("DELETE FROM contact_key WHERE subject = ?1")?.execute([subject])? > 0)
     }
 
     /// Drops the subject's key if it is at hand. Whether it was.

@@ -8,10 +8,15 @@
 mod account;
 mod allowance;
 mod attempt;
+mod audit;
+mod backup;
 mod brake;
 mod change;
 mod command;
+mod decide;
 mod error;
+mod export;
+mod forget;
 mod gap;
 mod generation;
 mod grant;
@@ -26,14 +31,18 @@ mod memory;
 mod outbox;
 mod pause;
 mod poll;
+mod queue;
 mod reader;
 mod reading;
+mod replay;
 mod report;
+mod restore;
 mod rows;
 mod schema;
 mod status;
 mod sweep;
 mod token;
+mod why;
 mod writer;
 
 #[cfg(test)]
@@ -50,10 +59,15 @@ use tokio::sync::{mpsc, oneshot};
 pub use account::{Account, AccountChange, AccountEvent};
 pub use allowance::Use;
 pub use attempt::{Ambiguity, AmbiguousAttempt, ShipSettlement, Verdict};
+pub use audit::{AuditFilter, AuditRow};
+pub use backup::BackedUp;
 pub use brake::{BRAKE, Brake, Braked};
 pub use change::{NewChange, StoredChange, Translated, TranslatedChange, TranslationSettlement};
 pub use command::{Begun, CommandRecord, CommandSettlement, CommandState};
+pub use decide::{Decided, Decision, Pick};
 pub use error::StoreError;
+pub use export::{Delivered, ToldEvent};
+pub use forget::{Forgotten, Wish};
 pub use gap::{GAP_GRACE_MS, Gap, GapCount};
 pub use generation::{Generation, NewGeneration};
 pub use grant::Granted;
@@ -66,11 +80,15 @@ pub use memory::Remembered;
 pub use outbox::{Claim, NewEvent, StoredEvent};
 pub use pause::{Pause, PauseScope};
 pub use poll::{PollState, PollSummary, PolledPage, PutPage, Sweep};
+pub use queue::{QueueFilter, QueueGroup, QueueKind, QueueRow, QueueState};
 pub use reading::{ReadDelivery, ReadGroup, ReadSettlement, Told};
+pub use replay::{Retold, Standing, Window};
 pub use report::Taken;
+pub use restore::Restored;
 pub use status::{ChangeStatus, ConnectionStatus, DestinationStatus, HeldLocation, Missed, Status};
 pub use sweep::{Retention, Swept};
 pub use token::{GrantState, HeldToken, NewToken, TokenSummary};
+pub use why::{Why, WhyAttempt, WhyChange, WhyDelivery, WhyEvent, WhyGeneration};
 
 pub use crate::clock::Millis;
 
@@ -79,7 +97,7 @@ use keys::KeyRing;
 use lock::Lock;
 use reader::Readers;
 use rows::Rows;
-use writer::{Job, Pulse, Writer};
+use writer::{Job, Pulse, Step, Writer};
 
 /// Steps that may wait for the writer before callers wait themselves.
 const QUEUE: usize = 1_024;
@@ -91,6 +109,8 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     jobs: Option<mpsc::Sender<Job>>,
     pulse: Arc<Pulse>,
+    notes: Arc<audit::Notes>,
+    vault: Arc<Vault>,
     readers: Readers,
     writer: Option<JoinHandle<()>>,
     // Dropped last: the directory is free once the writer has stopped.
@@ -132,9 +152,14 @@ impl Store {
         schema::tune_writer(&db)?;
         schema::migrate(&mut db)?;
         schema::bind(&db, &vault)?;
+        // What a killed convey forgot may still be in its log.
+        if let Err(error) = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+            tracing::warn!(%error, "the write-ahead log is not emptied");
+        }
 
-        let pulse = Arc::new(Pulse { writable: true.into(), commits: 0.into() });
-        let writer = Writer::new(db, KeyRing::new(vault.clone()), pulse.clone());
+        let pulse = Arc::new(Pulse { writable: true.into(), commits: 0.into(), forgot: false.into() });
+        let notes = Arc::new(audit::Notes::default());
+        let writer = Writer::new(db, KeyRing::new(vault.clone()), pulse.clone(), notes.clone());
         let (jobs, queue) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
@@ -143,6 +168,8 @@ impl Store {
         Ok(Self(Arc::new(Inner {
             jobs: Some(jobs),
             pulse,
+            notes,
+            vault: vault.clone(),
             readers: Readers::new(path, vault),
             writer: Some(thread),
             _lock: lock,
@@ -174,7 +201,19 @@ impl Store {
             (failed, Box::new(move |committed: Result<(), StoreError>| drop(reply.send(committed.and(result)))))
         });
         let jobs = self.0.jobs.as_ref().ok_or(StoreError::Closed)?;
-        jobs.send(Job { name, weight, run }).await.map_err(|_| StoreError::Closed)?;
+        jobs.send(Job::Step(Step { name, weight, run })).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Has the writer do something that no transaction may surround.
+    async fn apart<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let jobs = self.0.jobs.as_ref().ok_or(StoreError::Closed)?;
+        let job = Job::Apart(Box::new(move |db| drop(reply.send(work(db)))));
+        jobs.send(job).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 

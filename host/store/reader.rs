@@ -1,6 +1,6 @@
 //! A few read-only connections, so that questions never wait for the writer.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OpenFlags};
@@ -36,6 +36,16 @@ impl Readers {
     /// Waits for one's turn, without holding a thread.
     pub(super) async fn turn(&self) -> Result<OwnedSemaphorePermit, StoreError> {
         self.turns.clone().acquire_owned().await.map_err(|_| StoreError::Closed)
+    }
+
+    /// The store's file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Every turn: while it is held, nobody reads.
+    pub(super) async fn all_turns(&self) -> Result<OwnedSemaphorePermit, StoreError> {
+        self.turns.clone().acquire_many_owned(READERS as u32).await.map_err(|_| StoreError::Closed)
     }
 
     /// Asks on this thread, inside one read transaction.

@@ -6,8 +6,12 @@ use super::StoreError;
 use crate::vault::Vault;
 
 /// One file a version, in order; a file that was released is never edited.
-const VERSIONS: [&str; 3] =
-    [include_str!("schema/0001.sql"), include_str!("schema/0002.sql"), include_str!("schema/0003.sql")];
+const VERSIONS: [&str; 4] = [
+    include_str!("schema/0001.sql"),
+    include_str!("schema/0002.sql"),
+    include_str!("schema/0003.sql"),
+    include_str!("schema/0004.sql"),
+];
 
 /// What every connection of the store needs.
 pub(super) fn tune(db: &Connection) -> Result<(), StoreError> {
@@ -43,6 +47,11 @@ pub(super) fn migrate(db: &mut Connection) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// The version of a store's tables, by the name that it is attached under.
+pub(super) fn version(db: &Connection, name: &str) -> Result<i64, StoreError> {
+    Ok(db.query_row(&format!("PRAGMA {name}.user_version"), [], |row| row.get(0))?)
 }
 
 /// Binds a new store to the vault's key, and refuses an old one that is bound to another.

@@ -45,6 +45,8 @@ pub struct ConnectionStatus {
     pub silent: BTreeMap<String, u64>,
     /// Parked until a person replays them.
     pub dead: u64,
+    /// Ended by a person, or with their contact.
+    pub dropped: u64,
     /// Where its polls stand.
     pub polls: Vec<PollSummary>,
     /// Facts that no webhook told, past the usual grace.
@@ -88,6 +90,8 @@ pub struct ChangeStatus {
     pub skipped: BTreeMap<String, u64>,
     /// Parked until a person replays them.
     pub dead: u64,
+    /// Ended by a person, or with their contact.
+    pub dropped: u64,
 }
 
 /// A destination's events.
@@ -105,6 +109,8 @@ pub struct DestinationStatus {
     pub dead: u64,
     /// Past their deadline.
     pub expired: u64,
+    /// Ended by a person, or with their contact.
+    pub dropped: u64,
     /// Of all these: once in an attempt that never had an answer.
     pub ambiguous: u64,
 }
@@ -145,6 +151,7 @@ impl Rows<'_> {
                 }
                 "silent" => *connection.silent.entry(row.get(2)?).or_default() += count,
                 "done" => connection.done += count,
+                "dropped" => connection.dropped += count,
                 _ => connection.dead += count,
             }
         }
@@ -190,6 +197,7 @@ impl Rows<'_> {
             match row.get_ref(0)?.as_str().unwrap_or_default() {
                 "waiting" => status.changes.waiting += count,
                 "done" => status.changes.done += count,
+                "dropped" => status.changes.dropped += count,
                 "skipped" => *status.changes.skipped.entry(row.get(1)?).or_default() += count,
                 _ => status.changes.dead += count,
             }
@@ -213,6 +221,7 @@ impl Rows<'_> {
                 ("in_flight", _) => destination.in_flight += count,
                 ("done", _) => destination.done += count,
                 ("expired", _) => destination.expired += count,
+                ("dropped", _) => destination.dropped += count,
                 _ => destination.dead += count,
             }
         }

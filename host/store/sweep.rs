@@ -1,14 +1,14 @@
 //! Retention: rows that are done with leave in small transactions, so that deliveries never wait long behind a sweep.
 //!
 //! The order keeps every account whole: an event leaves when it is old, a change when it has no event left, a delivery
-//! when it has no change left. Dead rows stay until a person decides. Ids stay behind: a webhook's for a while, an
-//! event's for ever.
+//! when it has no change left. Dead rows stay for longer, so that a person can decide. Ids stay behind: a webhook's for a
+//! while, an event's for ever. A store that is too large gives up what is done before its time, the oldest first.
 
 use rusqlite::params;
 use serde::Serialize;
 
 use super::gap::{FOLD_POLL, FOLD_WEBHOOK};
-use super::rows::{Rows, int};
+use super::rows::{Rows, int, nat};
 use super::{Store, StoreError};
 use crate::clock::Millis;
 
@@ -24,6 +24,14 @@ pub struct Retention {
     pub held_ms: u64,
     /// How long what is done with stays.
     pub done_ms: u64,
+    /// How long what is dead or expired stays.
+    pub dead_ms: u64,
+    /// How long the audit goes back.
+    pub audit_ms: u64,
+    /// How long the key of a command is remembered after its end.
+    pub command_ms: u64,
+    /// The size in bytes from which on what is done leaves before its time.
+    pub max_bytes: u64,
 }
 
 /// How many rows left.
@@ -39,16 +47,62 @@ pub struct Swept {
     pub changes: u64,
     /// Events done with.
     pub events: u64,
+    /// Deliveries, changes and events that were dead or expired for long.
+    pub dead: u64,
+    /// Rows of the audit.
+    pub audit: u64,
+    /// Keys of commands.
+    pub commands: u64,
+    /// Gaps that nothing filled, which are counted on, and contacts that a poll has seen.
+    pub seen: u64,
+    /// Rows that were done with and left before their time because the store is too large.
+    pub early: u64,
 }
 
-const EVENTS: &str = "SELECT row FROM outbox WHERE state = 'done' AND done_at < ?1 LIMIT ?2";
+const EVENTS: &str = "SELECT row FROM outbox WHERE state IN ('done', 'dropped') AND done_at < ?1 LIMIT ?2";
 
-const CHANGES: &str = "SELECT row FROM change WHERE state IN ('done', 'skipped') AND translated_at < ?1
+const CHANGES: &str = "SELECT row FROM change WHERE state IN ('done', 'skipped', 'dropped') AND translated_at < ?1
      AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.change = change.row) LIMIT ?2";
 
-const DELIVERIES: &str = "SELECT row FROM inbox WHERE state IN ('done', 'silent') AND read_at < ?1
+const DELIVERIES: &str = "SELECT row FROM inbox WHERE state IN ('done', 'silent', 'dropped') AND read_at < ?1
      AND NOT EXISTS (SELECT 1 FROM told JOIN change ON change.row = told.change WHERE told.delivery = inbox.row)
      LIMIT ?2";
+
+const OLDEST_EVENTS: &str =
+    "SELECT row FROM outbox WHERE state IN ('done', 'dropped') AND done_at < ?1 ORDER BY done_at LIMIT ?2";
+
+const OLDEST_CHANGES: &str =
+    "SELECT row FROM change WHERE state IN ('done', 'skipped', 'dropped') AND translated_at < ?1
+     AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.change = change.row) ORDER BY translated_at LIMIT ?2";
+
+const OLDEST_DELIVERIES: &str = "SELECT row FROM inbox WHERE state IN ('done', 'silent', 'dropped') AND read_at < ?1
+     AND NOT EXISTS (SELECT 1 FROM told JOIN change ON change.row = told.change WHERE told.delivery = inbox.row)
+     ORDER BY read_at LIMIT ?2";
+
+const DEAD_EVENTS: &str = "SELECT row FROM outbox WHERE state IN ('dead', 'expired') AND created_at < ?1 LIMIT ?2";
+
+const DEAD_CHANGES: &str = "SELECT row FROM change WHERE state = 'dead' AND due_at < ?1
+     AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.change = change.row) LIMIT ?2";
+
+const DEAD_DELIVERIES: &str = "SELECT row FROM inbox WHERE state = 'dead' AND received_at < ?1
+     AND NOT EXISTS (SELECT 1 FROM told JOIN change ON change.row = told.change WHERE told.delivery = inbox.row)
+     LIMIT ?2";
+
+const AUDIT: &str = "DELETE FROM audit WHERE row IN (SELECT row FROM audit WHERE at < ?1 LIMIT ?2)";
+
+const COMMANDS: &str = "DELETE FROM command WHERE lookup IN
+     (SELECT lookup FROM command WHERE state <> 'open' AND ended_at < ?1 LIMIT ?2)";
+
+/// A contact of whom a change is left is remembered as seen for as long: it says whether a poll missed the change.
+const POLLED: &str = "DELETE FROM polled WHERE subject IN (SELECT subject FROM polled WHERE at < ?1
+     AND NOT EXISTS (SELECT 1 FROM change WHERE change.subject = polled.subject) LIMIT ?2)";
+
+const WEBHOOK_IDS: &str = "DELETE FROM webhook_seen WHERE (source, webhook_id) IN
+     (SELECT source, webhook_id FROM webhook_seen WHERE seen_at < ?1 LIMIT ?2)";
+
+/// Pages in use, in bytes.
+const USED: &str = "SELECT (pages.page_count - free.freelist_count) * size.page_size
+     FROM pragma_page_count AS pages, pragma_freelist_count AS free, pragma_page_size AS size";
 
 const HELD: &str = "SELECT row FROM inbox WHERE state = 'held' AND received_at < ?1 LIMIT ?2";
 
@@ -70,16 +124,44 @@ impl Store {
     /// # Errors
     /// As the disk has it; the parts removed before stay removed.
     pub async fn sweep(&self, now: Millis, retention: Retention) -> Result<Swept, StoreError> {
-        let done = now.saturating_sub(retention.done_ms);
-        let seen = now.saturating_sub(retention.webhook_ids_ms);
-        let unclaimed = now.saturating_sub(retention.held_ms);
-        Ok(Swept {
-            events: self.parts(move |rows| rows.sweep_events(done)).await?,
-            changes: self.parts(move |rows| rows.sweep_changes(done)).await?,
+        let before = |ms: u64| now.saturating_sub(ms);
+        let (done, dead, audit) = (before(retention.done_ms), before(retention.dead_ms), before(retention.audit_ms));
+        let (seen, unclaimed) = (before(retention.webhook_ids_ms), before(retention.held_ms));
+        let commands = before(retention.command_ms);
+        let mut swept = Swept {
+            events: self.parts(move |rows| rows.sweep_events(EVENTS, done)).await?,
+            changes: self.parts(move |rows| rows.sweep_changes(CHANGES, done)).await?,
             deliveries: self.parts(move |rows| rows.sweep_deliveries(DELIVERIES, done)).await?,
             held: self.parts(move |rows| rows.sweep_deliveries(HELD, unclaimed)).await?,
-            webhook_ids: self.parts(move |rows| rows.sweep_webhook_ids(seen)).await?,
-        })
+            dead: self.parts(move |rows| rows.sweep_events(DEAD_EVENTS, dead)).await?
+                + self.parts(move |rows| rows.sweep_changes(DEAD_CHANGES, dead)).await?
+                + self.parts(move |rows| rows.sweep_deliveries(DEAD_DELIVERIES, dead)).await?,
+            audit: self.parts(move |rows| rows.delete_part(AUDIT, audit)).await?,
+            commands: self.parts(move |rows| rows.delete_part(COMMANDS, commands)).await?,
+            seen: self.parts(move |rows| rows.sweep_gaps(done)).await?
+                + self.parts(move |rows| rows.delete_part(POLLED, done)).await?,
+            webhook_ids: self.parts(move |rows| rows.delete_part(WEBHOOK_IDS, seen)).await?,
+            early: 0,
+        };
+        // One part a look: the next look goes on, and what waits for the writer waits for no more than that.
+        if self.used_bytes().await? > retention.max_bytes {
+            swept.early = self.write("sweep", 0, move |rows| rows.sweep_early(now)).await? as u64;
+            if swept.early > 0 {
+                tracing::debug!(
+                    rows = swept.early,
+                    "the store is larger than [retention] max_mib: what is done leaves early"
+                );
+            }
+        }
+        Ok(swept)
+    }
+
+    /// How much of the store's file is in use, in bytes. Pages that were freed are used again before the file grows.
+    ///
+    /// # Errors
+    /// As the database has it.
+    pub async fn used_bytes(&self) -> Result<u64, StoreError> {
+        self.read(|rows| Ok(nat(rows.db.prepare_cached(USED)?.query_row([], |row| row.get(0))?))).await
     }
 
     async fn parts(
@@ -98,8 +180,15 @@ impl Store {
 }
 
 impl Rows<'_> {
-    fn sweep_events(&self, before: Millis) -> Result<usize, StoreError> {
-        let old = self.old(EVENTS, before)?;
+    /// The oldest of what is done with, whatever its age: events, and what has no event left.
+    fn sweep_early(&self, now: Millis) -> Result<usize, StoreError> {
+        let events = self.sweep_events(OLDEST_EVENTS, now.saturating_add(1))?;
+        let changes = self.sweep_changes(OLDEST_CHANGES, now.saturating_add(1))?;
+        Ok(events + changes + self.sweep_deliveries(OLDEST_DELIVERIES, now.saturating_add(1))?)
+    }
+
+    fn sweep_events(&self, which: &'static str, before: Millis) -> Result<usize, StoreError> {
+        let old = self.old(which, before)?;
         self.each(
             &[
                 "INSERT OR IGNORE INTO event_told (destination, event_id)
@@ -114,8 +203,8 @@ impl Rows<'_> {
         )
     }
 
-    fn sweep_changes(&self, before: Millis) -> Result<usize, StoreError> {
-        let old = self.old(CHANGES, before)?;
+    fn sweep_changes(&self, which: &'static str, before: Millis) -> Result<usize, StoreError> {
+        let old = self.old(which, before)?;
         let leave = ["DELETE FROM told WHERE change = ?1", "DELETE FROM change WHERE row = ?1"];
         self.each(&[FOLD_WEBHOOK, FOLD_POLL, leave[0], leave[1]], &old)
     }
@@ -132,12 +221,20 @@ impl Rows<'_> {
         )
     }
 
-    fn sweep_webhook_ids(&self, before: Millis) -> Result<usize, StoreError> {
-        let mut forget = self.db.prepare_cached(
-            "DELETE FROM webhook_seen WHERE (source, webhook_id) IN
-             (SELECT source, webhook_id FROM webhook_seen WHERE seen_at < ?1 LIMIT ?2)",
-        )?;
-        Ok(forget.execute(params![int(before), PART])?)
+    /// Gaps that nothing filled for so long are counted on and named no more.
+    fn sweep_gaps(&self, before: Millis) -> Result<usize, StoreError> {
+        let mut query = self.db.prepare_cached("SELECT connection, id, kind FROM gap WHERE found_at < ?1 LIMIT ?2")?;
+        let old = query.query_map(params![int(before), PART], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let old: Vec<(String, String, String)> = old.collect::<Result<_, _>>()?;
+        for (connection, id, kind) in &old {
+            self.fold_gap(connection, kind)?;
+            self.close_gap(connection, id)?;
+        }
+        Ok(old.len())
+    }
+
+    fn delete_part(&self, sql: &'static str, before: Millis) -> Result<usize, StoreError> {
+        Ok(self.db.prepare_cached(sql)?.execute(params![int(before), PART])?)
     }
 
     fn old(&self, which: &'static str, before: Millis) -> Result<Vec<i64>, StoreError> {

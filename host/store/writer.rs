@@ -1,6 +1,7 @@
 //! The one thread that writes: it takes every step that waits into one transaction, commits once, then answers them
 //! all.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -8,6 +9,7 @@ use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use super::StoreError;
+use super::audit::{AuditRow, Notes};
 use super::keys::KeyRing;
 use super::rows::Rows;
 
@@ -22,8 +24,16 @@ type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 /// caller.
 pub(super) type Run = Box<dyn FnOnce(Result<&Rows<'_>, StoreError>) -> (Option<StoreError>, Answer) + Send>;
 
+/// What the writer is asked to do.
+pub(super) enum Job {
+    /// A step, which shares a transaction with its neighbours.
+    Step(Step),
+    /// Something that no transaction may surround.
+    Apart(Box<dyn FnOnce(&Connection) + Send>),
+}
+
 /// One step on its way to the writer.
-pub(super) struct Job {
+pub(super) struct Step {
     /// The step's name, for crash points.
     pub(super) name: &'static str,
     /// Roughly how many bytes it writes.
@@ -38,6 +48,8 @@ pub(super) struct Pulse {
     pub(super) writable: AtomicBool,
     /// Transactions committed since the store was opened.
     pub(super) commits: AtomicU64,
+    /// Whether something was forgotten since the write-ahead log was last emptied.
+    pub(super) forgot: AtomicBool,
 }
 
 /// The writing connection and its keys.
@@ -45,28 +57,43 @@ pub(super) struct Writer {
     db: Connection,
     keys: KeyRing,
     pulse: Arc<Pulse>,
+    notes: Arc<Notes>,
 }
 
 impl Writer {
-    pub(super) fn new(db: Connection, keys: KeyRing, pulse: Arc<Pulse>) -> Self {
-        Self { db, keys, pulse }
+    pub(super) fn new(db: Connection, keys: KeyRing, pulse: Arc<Pulse>, notes: Arc<Notes>) -> Self {
+        Self { db, keys, pulse, notes }
     }
 
     /// Works until the last sender is gone and all that waited is done.
     pub(super) fn run(self, mut jobs: mpsc::Receiver<Job>) {
         while let Some(first) = jobs.blocking_recv() {
-            let mut weight = first.weight;
-            let mut group = vec![first];
-            while group.len() < GROUP_STEPS && weight < GROUP_BYTES {
-                let Ok(next) = jobs.try_recv() else { break };
-                weight += next.weight;
-                group.push(next);
+            let (mut weight, mut group) = (0, Vec::new());
+            let mut next = Some(first);
+            let mut apart = None;
+            while let Some(job) = next {
+                match job {
+                    Job::Step(step) => {
+                        weight += step.weight;
+                        group.push(step);
+                    }
+                    Job::Apart(work) => apart = Some(work),
+                }
+                let more = group.len() < GROUP_STEPS && weight < GROUP_BYTES && apart.is_none();
+                next = if more { jobs.try_recv().ok() } else { None };
             }
-            self.commit(group);
+            if !group.is_empty() {
+                self.commit(group);
+            }
+            if let Some(work) = apart {
+                work(&self.db);
+            }
         }
+        // What was noted after the last step.
+        self.commit(Vec::new());
     }
 
-    fn commit(&self, group: Vec<Job>) {
+    fn commit(&self, group: Vec<Step>) {
         let mut names: Vec<&'static str> = group.iter().map(|job| job.name).collect();
         names.dedup();
         let mut answers = Vec::with_capacity(group.len());
@@ -89,6 +116,10 @@ impl Writer {
                 ended = Err(error);
             }
         }
+        let noted = self.notes.take();
+        if ended.is_ok() {
+            ended = self.note(&noted);
+        }
         if ended.is_ok() {
             names.iter().for_each(|name| crate::crash::point(&format!("before-{name}")));
             ended = self.db.execute_batch("COMMIT").map_err(StoreError::from);
@@ -101,6 +132,7 @@ impl Writer {
             Err(error) => {
                 full |= error.is_full();
                 tracing::warn!(%error, steps = answers.len(), "a transaction was not committed");
+                self.notes.put_back(noted);
                 self.undo("ROLLBACK");
             }
         }
@@ -129,6 +161,19 @@ impl Writer {
             return (Some(error), answer);
         }
         (failed, answer)
+    }
+
+    /// Writes down what left meanwhile. A row that the database refuses for a reason of its own costs no step.
+    fn note(&self, noted: &VecDeque<AuditRow>) -> Result<(), StoreError> {
+        let rows = Rows { db: &self.db, keys: &self.keys };
+        for row in noted {
+            match rows.note(row) {
+                Err(error) if self.db.is_autocommit() || error.is_full() => return Err(error),
+                Err(error) => tracing::error!(%error, "a request is not in the audit"),
+                Ok(()) => {}
+            }
+        }
+        Ok(())
     }
 
     fn undo(&self, how: &str) {

@@ -33,6 +33,7 @@ mod once;
 mod pause;
 mod polls;
 mod program;
+mod queue;
 mod rig;
 mod signatures;
 mod swap;

@@ -184,7 +184,7 @@ fn connection(answers: &Answers) -> String {
     text.push_str(
         "# mapper_cpu_ms = 500\n# request_timeout_ms = 10000\n# response_max_bytes = 8388608\n# calls_in_flight = 64\n",
     );
-    text.push_str("\n# [retention]\n# done_days = 30\n");
+    text.push_str("\n# [retention]\n# done_days = 30\n# dead_days = 90\n# max_mib = 4096\n");
     text
 }
 

@@ -151,7 +151,7 @@ async fn counts_outlive_the_rows() {
         let skip = Translated::Skip { code: "no-rule".into(), rule: None, reason: "none".into() };
         bench.store.settle_translated(translation(change.row, skip)).await.unwrap();
     }
-    let retention = Retention { webhook_ids_ms: DAY, held_ms: DAY, done_ms: 100 };
+    let retention = Retention { webhook_ids_ms: DAY, held_ms: DAY, done_ms: 100, ..retention::RETENTION };
     let swept = bench.store.sweep(DAY, retention).await.unwrap();
     assert_eq!((swept.changes, swept.deliveries), (4, 5));
     assert_eq!(bench.missed(DAY).await, missed);

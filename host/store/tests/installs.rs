@@ -99,6 +99,6 @@ async fn a_held_delivery_is_looked_at_once() {
         ids[0],
         "held no more, and left alone"
     );
-    let retention = Retention { webhook_ids_ms: 900, held_ms: 900, done_ms: 10 };
+    let retention = Retention { webhook_ids_ms: 900, held_ms: 900, done_ms: 10, ..retention::RETENTION };
     assert_eq!(bench.store.sweep(100, retention).await.unwrap().deliveries, 1, "a word about the app leaves too");
 }

@@ -2,12 +2,16 @@
 
 mod brake;
 mod commands;
+mod copies;
 mod disk;
+mod forgetting;
 mod gaps;
 mod inbox;
 mod installs;
 mod outbox;
 mod polls;
+mod queue;
+mod replaying;
 mod retention;
 mod tokens;
 

@@ -2,7 +2,15 @@
 
 use super::*;
 
-const RETENTION: Retention = Retention { webhook_ids_ms: 5_000, held_ms: 2_000, done_ms: 100 };
+pub(super) const RETENTION: Retention = Retention {
+    webhook_ids_ms: 5_000,
+    held_ms: 2_000,
+    done_ms: 100,
+    dead_ms: 1_000_000,
+    audit_ms: 100,
+    command_ms: 100,
+    max_bytes: u64::MAX,
+};
 
 #[tokio::test]
 async fn what_is_done_with_leaves_whole_and_ids_stay() {
@@ -20,7 +28,7 @@ async fn what_is_done_with_leaves_whole_and_ids_stay() {
     assert_eq!(swept, Swept { events: 1, ..Swept::default() });
     bench.store.write("test", 0, |rows| Ok(rows.db.execute("UPDATE outbox SET state = 'done'", [])?)).await.unwrap();
     let swept = bench.store.sweep(2_500, RETENTION).await.unwrap();
-    assert_eq!(swept, Swept { events: 1, changes: 1, deliveries: 1, held: 1, webhook_ids: 0 });
+    assert_eq!(swept, Swept { events: 1, changes: 1, deliveries: 1, held: 1, ..Swept::default() });
     let left = bench.store.read(|rows| {
         Ok(rows.db.query_row(
             "SELECT (SELECT count(*) FROM told) + (SELECT count(*) FROM attempt)
@@ -92,4 +100,74 @@ async fn generations_components_and_grants_are_kept() {
     bench.store.grant("meta", granted("a")).await.unwrap();
     bench.store.grant("meta", granted("b")).await.unwrap();
     assert_eq!(bench.store.granted("meta").await.unwrap(), Some(granted("b")));
+}
+
+#[tokio::test]
+async fn what_is_dead_leaves_late_and_its_ids_stay_told() {
+    let bench = bench().await;
+    bench.translated(&[("a", 1), ("b", 2)]).await;
+    let claim = bench.store.claim_events("ads", 30, 9, "sink").await.unwrap().unwrap();
+    let dead = |expired| Verdict::Dead { reason: "bad".into(), expired };
+    let items = vec![(claim.events[0].row, dead(false)), (claim.events[1].row, dead(true))];
+    bench.store.settle_shipped(shipped(claim.attempt, items)).await.unwrap();
+    let unread = bench.put(7).await;
+    let mut settlement = read(&unread, "ann", None, &[]);
+    settlement.groups[0].deliveries[0].answer = Told::Dead { reason: "no contact".into() };
+    bench.store.settle_read(settlement).await.unwrap();
+
+    let retention = Retention { dead_ms: 1_000, ..RETENTION };
+    assert_eq!(bench.store.sweep(1_000, retention).await.unwrap().dead, 0);
+    let swept = bench.store.sweep(1_500, retention).await.unwrap();
+    assert_eq!(
+        (swept.dead, swept.changes),
+        (3, 0),
+        "two events and a delivery; their change is done with, and leaves next"
+    );
+    assert_eq!(bench.store.sweep(1_600, retention).await.unwrap().changes, 1);
+    let later = bench.put(77).await;
+    assert_eq!(bench.store.settle_read(read(&later, "ann", None, &["again"])).await.unwrap(), [true]);
+    let row = bench.store.claim_changes("shop", 10, 9).await.unwrap()[0].row;
+    bench.store.settle_translated(translation(row, Translated::Events(vec![event("a", 900)]))).await.unwrap();
+    assert!(bench.store.claim_events("ads", 30, 9, "sink").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_store_that_is_too_large_gives_up_the_oldest_of_what_is_done() {
+    let bench = bench().await;
+    bench.translated(&[("a", 1), ("b", 2), ("c", 3)]).await;
+    let claim = bench.store.claim_events("ads", 30, 2, "sink").await.unwrap().unwrap();
+    let items = claim.events.iter().map(|event| (event.row, Verdict::Done { trace: None })).collect();
+    bench.store.settle_shipped(shipped(claim.attempt, items)).await.unwrap();
+    let used = bench.store.used_bytes().await.unwrap();
+    assert_eq!(bench.store.sweep(50, Retention { max_bytes: used, ..RETENTION }).await.unwrap().early, 0);
+    let small = Retention { max_bytes: used - 1, ..RETENTION };
+    assert_eq!(bench.store.sweep(50, small).await.unwrap().early, 2);
+    assert_eq!(bench.store.sweep(50, small).await.unwrap().early, 0, "what waits stays, however large the store is");
+    assert_eq!(bench.store.status(50).await.unwrap().destinations["ads"].waiting, 1);
+}
+
+#[tokio::test]
+async fn audit_gaps_and_what_polls_saw_leave_by_age_and_gaps_are_counted_on() {
+    let bench = bench().await;
+    let delivery = match bench.store.put(Incoming { origin: Origin::Poll, ..incoming(10) }).await.unwrap() {
+        Put::Stored { delivery } => delivery,
+        Put::Known => panic!("known"),
+    };
+    let mut settlement = read(&delivery, "ann", None, &[]);
+    settlement.groups[0].gaps = vec![Gap { id: "lost".into(), kind: "contact-created".into() }];
+    bench.store.settle_read(settlement).await.unwrap();
+    let act = |at| Decision { drop: Some("x".into()), at, by: "ops".into() };
+    bench.translated(&[("a", 900)]).await;
+    assert_eq!(bench.store.decide(Pick::Named(vec!["a".into()]), act(40)).await.unwrap().changed, 1);
+
+    let missed = async || bench.store.gaps(None, 10_000_000, 0).await.unwrap();
+    let before = missed().await;
+    assert_eq!(before[0].webhooks_missed, 1);
+    let swept = bench.store.sweep(100, RETENTION).await.unwrap();
+    assert_eq!((swept.audit, swept.seen), (0, 0));
+    let swept = bench.store.sweep(141, RETENTION).await.unwrap();
+    // The gap, and the poll's look at a contact of whom no change is left by then.
+    assert_eq!((swept.audit, swept.seen), (1, 2));
+    assert_eq!(missed().await, before);
+    assert!(bench.store.audit(AuditFilter { limit: 9, ..AuditFilter::default() }).await.unwrap().is_empty());
 }

@@ -1,0 +1,86 @@
+//! `convey replay`: stored changes through the mapper that is live now, and only what was never told is sent.
+
+use clap::Args;
+use serde_json::Value;
+
+use super::Context;
+use super::client::Door;
+use super::output::{Exit, heads, table};
+use super::queue::{each, text};
+use super::written::{Since, rfc3339};
+use crate::clock::Clock;
+use crate::config;
+use crate::flow::Replay as Asked;
+use crate::store::Window;
+
+/// Events that are shown to people; programs get more.
+const SHOWN: usize = 20;
+
+#[derive(Args)]
+pub(super) struct Replay {
+    /// What happened from then on: a span (`3d`) or a moment
+    #[arg(long, value_name = "WHEN", value_parser = Since::parse)]
+    since: Since,
+    /// What happened before then
+    #[arg(long, value_name = "WHEN", value_parser = Since::parse)]
+    until: Option<Since>,
+    /// In this connection only
+    #[arg(long, value_name = "NAME")]
+    connection: Option<String>,
+    /// Of this contact only
+    #[arg(long, value_name = "ID")]
+    contact: Option<String>,
+    /// Only what this rule asks for
+    #[arg(long, value_name = "NAME")]
+    rule: Option<String>,
+    /// Say what would be sent, and send nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Replay {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Exit> {
+        let door = Door::running(&config::load(&context.config)?.state_dir)?;
+        let now = Clock::system().now_ms();
+        let Self { since, until, connection, contact, rule, dry_run } = self;
+        let window = Window { since: since.from(now), until: until.map(|until| until.from(now)), connection, contact };
+        let said: Value = door.post("/replay", &Asked { window, rule, dry_run, by: "operator".to_owned() }).await?;
+        context.print(&said, || told(&said, dry_run))
+    }
+}
+
+fn told(said: &Value, dry_run: bool) -> String {
+    let count = |key: &str| said[key].as_u64().unwrap_or_default();
+    let verb = if dry_run { "would be sent" } else { "are sent" };
+    let mut lines = vec![format!(
+        "{} change(s) translated once more: {} event(s) {verb}, {} of them in the place of dead ones; {} told before.",
+        count("changes"),
+        count("sent"),
+        count("replaced"),
+        count("told_before"),
+    )];
+    for (key, what) in [
+        ("skipped", "change(s) of which nothing is said"),
+        ("dead", "change(s) that the mapper breaks on, or asks for what is not carried"),
+        ("orphaned", "change(s) of a connection that is no more"),
+        ("may_be_told", "dead event(s) that may have arrived: `convey queue retry` sends them, if that is meant"),
+        ("too_late", "event(s) that the platform takes no more"),
+    ] {
+        if count(key) > 0 {
+            lines.push(format!("{} {what}", count(key)));
+        }
+    }
+    for (key, head) in [("to_send", "sent"), ("late", "too late since")] {
+        let mut rows = vec![heads([head, "event", "for", "rule", "happened"])];
+        for event in each(said, key).take(SHOWN) {
+            let deadline = event["deadline"].as_u64().and_then(rfc3339).unwrap_or_default();
+            let first = if key == "late" { deadline } else { text(event, "event_id") };
+            let happened = event["occurred_at"].as_u64().and_then(rfc3339).unwrap_or_default();
+            rows.push(vec![first, text(event, "name"), text(event, "destination"), text(event, "rule"), happened]);
+        }
+        if rows.len() > 1 {
+            lines.push(format!("\n{}", table(&rows)));
+        }
+    }
+    lines.join("\n")
+}
