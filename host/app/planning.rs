@@ -160,6 +160,7 @@ pub(super) async fn plan(
             credential: credential.ok_or_else(|| missing(&format!("source.{source}.oauth")))?,
             access: terms.access,
             limiter: reach.limiter(source, &ready.profile, location, terms),
+            write_back: terms.write_back.clone(),
             needs: needs.get(name).cloned().ok_or_else(|| missing(place))?,
             since: began.saturating_sub(terms.backfill_ms),
             poll: terms.poll.clone(),

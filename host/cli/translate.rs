@@ -79,7 +79,8 @@ impl Translate {
             None => None,
         };
         let country = self.location_country.map(|country| country.to_ascii_uppercase());
-        Ok(Filter { source, mapper, sink, id_pointer: profile.envelope.id, trigger: self.trigger, country })
+        let is_ours = self.wire.as_deref().is_some_and(|name| builtin(name).is_some());
+        Ok(Filter { source, mapper, sink, is_ours, id_pointer: profile.envelope.id, trigger: self.trigger, country })
     }
 }
 

@@ -226,8 +226,19 @@ pub struct Terms {
     pub backfill_ms: Millis,
     /// What the location allows, where it is not what the vendor describes.
     pub rate_limit: Option<RateLimit>,
+    /// What is written to a contact once its event was delivered.
+    pub write_back: WriteBack,
     /// Handed to the source as TOML text; empty without settings.
     pub settings: String,
+}
+
+/// What is written to a contact once the platform has its event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WriteBack {
+    /// This tag.
+    pub tag: Option<String>,
+    /// This note.
+    pub note: Option<String>,
 }
 
 /// Requests that a location allows.

@@ -1,9 +1,10 @@
 //! Outcome, attempt, now → verdict. Pure: everything it depends on is handed in.
 
+use super::crm::{CrmError, Executed};
 use super::retry::backoff;
 use crate::clock::Millis;
 use crate::engine::{Outcome, SourceError};
-use crate::store::{Told, Verdict};
+use crate::store::{Carried, StoreError, Told, Verdict};
 
 /// What a judgement depends on besides the outcome.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +75,31 @@ pub fn judge_delivery(error: &SourceError, given: Circumstances) -> Told {
         SourceError::NotFound(text) => Told::Dead { reason: format!("not found: {text}") },
         SourceError::Invalid(text) => Told::Dead { reason: text.clone() },
     }
+}
+
+/// What happens to a command that was tried. A store that fails is no verdict.
+pub fn judge_command(done: Result<Executed, CrmError>, given: Circumstances) -> Result<Carried, StoreError> {
+    /// A component that breaks on a command breaks on it again.
+    const FAULTS: u32 = 3;
+    let retry = |at: Option<Millis>, reason: String| match at {
+        Some(at) => Carried::Retry { at, reason },
+        None => Carried::Dead { reason: format!("no time is left to try again: {reason}") },
+    };
+    Ok(match done {
+        Ok(_) => Carried::Done,
+        Err(CrmError::Store(error)) => return Err(error),
+        Err(CrmError::Source(error)) => match judge_delivery(&error, given) {
+            Told::Retry { at, reason } => Carried::Retry { at, reason },
+            Told::Dead { reason } => Carried::Dead { reason },
+            Told::Changes(_) | Told::Silent(_) => Carried::Dead { reason: CrmError::Source(error).to_string() },
+        },
+        Err(CrmError::Spent { wait_s }) => {
+            retry(given.next(Some(wait_s * 1_000)), "the location's allowance is spent".to_owned())
+        }
+        Err(error @ CrmError::Grant(_)) => retry(given.next(Some(60_000)), error.to_string()),
+        Err(error @ CrmError::Fault(_)) if given.tries < FAULTS => retry(given.next(None), error.to_string()),
+        Err(error) => Carried::Dead { reason: error.to_string() },
+    })
 }
 
 #[cfg(test)]

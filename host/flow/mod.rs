@@ -5,6 +5,7 @@ mod carry;
 mod case;
 mod crm;
 mod effects;
+mod execute;
 mod export;
 mod generation;
 mod heal;
@@ -78,6 +79,8 @@ pub struct Wake {
     pub translate: Arc<Notify>,
     /// Events were settled, or a destination was resumed.
     pub ship: Arc<Notify>,
+    /// Rules asked for commands.
+    pub execute: Arc<Notify>,
     /// A destination rests until its credential works.
     pub heal: Arc<Notify>,
 }
@@ -153,7 +156,7 @@ impl Flow {
     /// Runs every step until the flow is stopped, then until what is under way has ended.
     pub async fn run(self: Arc<Self>) {
         self.running.store(true, Ordering::Release);
-        let steps = [Step::Meet, Step::Poll, Step::Read, Step::Translate, Step::Ship]
+        let steps = [Step::Meet, Step::Poll, Step::Read, Step::Translate, Step::Ship, Step::Execute]
             .map(|step| tokio::spawn(self.clone().work(step)));
         let healing = tokio::spawn(self.clone().heal());
         for step in steps.into_iter().chain([healing]) {
@@ -178,7 +181,7 @@ impl Flow {
         self.store.resume(scope).await?;
         self.look_at_pauses().await?;
         self.naps.end();
-        for step in [&self.wake.poll, &self.wake.read, &self.wake.translate, &self.wake.ship] {
+        for step in [&self.wake.poll, &self.wake.read, &self.wake.translate, &self.wake.ship, &self.wake.execute] {
             step.notify_one();
         }
         Ok(())

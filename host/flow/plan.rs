@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use crate::clock::Millis;
-use crate::config::{Access, Schedule};
+use crate::config::{Access, Schedule, WriteBack};
 use crate::contract::{ActionSource, COMMANDS, ConversionEvent, Operation};
 use crate::egress::oauth::{Client, Holder};
 use crate::egress::{Credential, Grant, Limiter, Reservation, Ticket};
@@ -51,6 +51,8 @@ pub struct Connection {
     pub access: Access,
     /// What the location allows, shared by every call.
     pub limiter: Arc<Limiter>,
+    /// What is written to a contact once its event was delivered.
+    pub write_back: WriteBack,
     /// What the settings ask of the host.
     pub needs: Needs,
     /// What happened before is the past: remembered, never told.

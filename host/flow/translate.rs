@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Flow;
 use super::carry::Uncarried;
+use super::execute::wanted;
 use super::plan::Connection;
 use crate::contract::{Change, Effect, Proposal, kind, skip_code};
 use crate::engine::{Fault, FaultKind, Mapper, Translation};
@@ -38,16 +39,19 @@ impl Flow {
                 }
                 Err(error) => {
                     let reason = format!("the stored change cannot be read: {error}");
-                    items.push(TranslatedChange { row, answer: Translated::Dead { reason } });
+                    items.push(TranslatedChange { row, answer: Translated::Dead { reason }, commands: Vec::new() });
                 }
             }
         }
         let answers = translate_each(&generation.mapper, &changes).await;
         let answered = rows.into_iter().zip(changes).zip(answers);
-        items.extend(
-            answered
-                .map(|((row, change), answer)| TranslatedChange { row, answer: settled(&connection, &change, answer) }),
-        );
+        items.extend(answered.map(|((row, change), answer)| {
+            let commands = match &answer {
+                Ok(Ok(proposals)) => wanted(&connection, &change, proposals),
+                _ => Vec::new(),
+            };
+            TranslatedChange { row, answer: settled(&connection, &change, answer), commands }
+        }));
         let settlement = TranslationSettlement { generation: generation.id, now: self.clock.now_ms(), items };
         for Braked { destination, rule, most } in self.store.settle_translated(settlement).await? {
             tracing::error!(
@@ -58,6 +62,7 @@ impl Flow {
             );
         }
         self.wake.ship.notify_one();
+        self.wake.execute.notify_one();
         Ok(count)
     }
 }

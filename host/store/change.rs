@@ -6,6 +6,7 @@ use super::brake::{Braked, Pace};
 use super::lane::{Lanes, Waiting};
 use super::outbox::NewEvent;
 use super::rows::{Rows, int, nat, sort_opened};
+use super::wanted::NewCommand;
 use super::{Store, StoreError};
 use crate::clock::Millis;
 use crate::vault::Lookup;
@@ -60,6 +61,8 @@ pub struct TranslatedChange {
     pub row: i64,
     /// What became of it.
     pub answer: Translated,
+    /// What the CRM is to be told, where it was translated.
+    pub commands: Vec<NewCommand>,
 }
 
 /// What a mapper made of a change.
@@ -232,6 +235,9 @@ impl Rows<'_> {
                 let mut new = events.is_empty();
                 for event in events {
                     new |= self.add_event(settlement, item.row, &owner, event, pace)?;
+                }
+                for command in &item.commands {
+                    self.want(settlement, item.row, &owner, command)?;
                 }
                 if new { ("done", None, None, None) } else { ("skipped", Some("repeated"), None, None) }
             }

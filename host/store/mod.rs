@@ -42,6 +42,7 @@ mod schema;
 mod status;
 mod sweep;
 mod token;
+mod wanted;
 mod why;
 mod writer;
 
@@ -88,6 +89,7 @@ pub use restore::Restored;
 pub use status::{ChangeStatus, ConnectionStatus, DestinationStatus, HeldLocation, Missed, Status};
 pub use sweep::{Retention, Swept};
 pub use token::{GrantState, HeldToken, NewToken, TokenSummary};
+pub use wanted::{Carried, NewCommand, StoredCommand};
 pub use why::{Why, WhyAttempt, WhyChange, WhyDelivery, WhyEvent, WhyGeneration};
 
 pub use crate::clock::Millis;

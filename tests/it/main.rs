@@ -16,6 +16,7 @@ mod demo;
 mod docs;
 mod doctor;
 mod elsewhere;
+mod execute;
 mod floors;
 mod full;
 mod gaps;

@@ -89,6 +89,7 @@ const APP: &str = r#"# An app of the HighLevel marketplace instead of a token a 
 "#;
 
 const TERMS: &str = r#"# access = "write"              # `convey crm` and mappers may write to the location; without it nothing is ever written
+# write_back_tag = "told"       # with access = "write": each contact gets this tag once the platform has its event; write_back_note = "…" likewise
 # poll = "5m"                   # ask for contacts that changed, for webhooks that never came
 # sync = "30 3 * * *"           # look through everything, by a crontab in UTC, for what no webhook told
 # backfill = "7d"               # tell what happened before the connection began, once `convey backfill` was asked for it

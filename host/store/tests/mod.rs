@@ -120,7 +120,11 @@ fn event(id: &str, deadline: u64) -> NewEvent {
 }
 
 fn translation(row: i64, answer: Translated) -> TranslationSettlement {
-    TranslationSettlement { generation: 1, now: 20, items: vec![TranslatedChange { row, answer }] }
+    TranslationSettlement {
+        generation: 1,
+        now: 20,
+        items: vec![TranslatedChange { row, answer, commands: Vec::new() }],
+    }
 }
 
 fn shipped(attempt: i64, items: Vec<(i64, Verdict)>) -> ShipSettlement {
