@@ -51,10 +51,10 @@ impl Serve {
         let summary = sandbox.summary();
         context.print(&summary, || {
             format!(
-                "A CRM at        {}\nan ad platform  {}\ncontrol door    {}\n\nlocation   {}\ndataset    {}\nCRM token  {}\nads token  {}\napp        {} (secret {})\n\nwebhook public key\n{}\n\
+                "A CRM at        {}\nan ad platform  {}\ncontrol door    {}\n\nlocation   {}\ndataset    {}\nad account {} (audience {})\nCRM token  {}\nads token  {}\napp        {} (secret {})\n\nwebhook public key\n{}\n\
                  Fire webhooks:  curl {}/play -d '{{\"changes\":10,\"target\":\"http://127.0.0.1:8480/hooks/highlevel\"}}'\n\
                  See what came:  curl '{}/accepted?after=0'",
-                summary.crm, summary.ads, summary.control, summary.location, summary.dataset, summary.crm_token, summary.ads_token,
+                summary.crm, summary.ads, summary.control, summary.location, summary.dataset, summary.ad_account, summary.audience, summary.crm_token, summary.ads_token,
                 summary.oauth_client_id, summary.oauth_client_secret,
                 summary.webhook_public_key, summary.control, summary.control
             )

@@ -1,6 +1,8 @@
-//! The CRM vendor's own tools, where they are there: its Node client against the sandbox, its API description against the sandbox's answers and
-//! against the source's requests. `npm ci --prefix tests/vendor` brings them; without them each test says that it was skipped.
+//! The vendors' own tools, where they are there: the CRM's Node client against the sandbox, its API description against the sandbox's answers and
+//! against the source's requests, the ad platform's Python SDK against the sandbox. `.ci/run` brings them; without them each test says that it
+//! was skipped.
 
+mod meta;
 mod prism;
 
 use std::path::{Path, PathBuf};

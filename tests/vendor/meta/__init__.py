@@ -1,0 +1,1 @@
+"""Meta's own Python SDK against convey's sandbox."""
