@@ -1,15 +1,17 @@
-//! Sends events and finds the bad ones. Meta takes a request whole or not at all, so a refused one is halved until the culprit stands
-//! alone; its neighbours arrive in the same call, under the same ids.
+//! Sends events and finds the bad ones. What is known to be bad is not sent. Meta takes a request whole or not at all, so a refused one is
+//! halved until the culprit stands alone; its neighbours arrive in the same call, under the same ids.
 
 use std::ops::Range;
 
 use crate::bindings::convey::pipeline::types::ConversionEvent;
 use crate::bindings::exports::convey::pipeline::conversions_sink::{Destination, Outcome, Shipment, Usage};
 use crate::classify::{self, Finding};
+use crate::describe;
 use crate::encode;
 use crate::endpoint::Endpoint;
 use crate::exchange::{Answer, Request, Unanswered};
 use crate::overlap;
+use crate::preflight;
 use crate::throttle;
 
 /// Requests that wait for their answers at the same time.
@@ -21,10 +23,11 @@ const MOST_BYTES: usize = 2 << 20;
 /// When to come again with what was left.
 const LEFT_OVER_WAIT_MS: u32 = 1000;
 
-/// Sends `events` to the destination; `outcomes[i]` answers `events[i]`.
+/// Sends `events` to the destination at `now_ms`; `outcomes[i]` answers `events[i]`.
 pub async fn deliver(
     destination: &Destination,
     events: &[ConversionEvent],
+    now_ms: u64,
     send: impl AsyncFn(Request) -> Result<Answer, Unanswered>,
 ) -> Shipment {
     let endpoint = match Endpoint::new(&destination.id, &destination.settings) {
@@ -33,7 +36,10 @@ pub async fn deliver(
             return Shipment { outcomes: vec![Outcome::Blocked(text); events.len()], invalid_members: 0, usage: None };
         }
     };
-    let encoded: Vec<String> = events.iter().map(encode::event).collect();
+    let profile = describe::profile();
+    let known: Vec<Option<Outcome>> = events.iter().map(|event| preflight::outcome(event, &profile, now_ms)).collect();
+    let sent = events.iter().zip(&known).filter(|(_, known)| known.is_none());
+    let encoded: Vec<String> = sent.map(|(event, _)| encode::event(event)).collect();
     let ask = async |range: Range<usize>| {
         let body = encode::body(&encoded[range], destination.test_code.as_deref(), endpoint.partner_agent());
         if body.len() > MOST_BYTES {
@@ -41,14 +47,23 @@ pub async fn deliver(
         }
         send(Request { method: "POST", url: endpoint.events_url(), body: Some(body) }).await
     };
-    let mut halving = Halving::new(events.len());
+    let mut halving = Halving::new(encoded.len());
     while let Some(ranges) = halving.next() {
         let answers = overlap::all(ranges.iter().cloned().map(&ask)).await;
         for (range, answer) in ranges.into_iter().zip(answers) {
             halving.take(range, answer);
         }
     }
-    halving.finish()
+    let mut shipment = halving.finish();
+    let mut answered = shipment.outcomes.into_iter();
+    // As many were answered as were not known before; the word for one that was not is never used.
+    let each = known.into_iter().map(|known| known.or_else(|| answered.next()).unwrap_or_else(unsent));
+    shipment.outcomes = each.collect();
+    shipment
+}
+
+fn unsent() -> Outcome {
+    Outcome::Throttled(Some(LEFT_OVER_WAIT_MS))
 }
 
 /// What is settled, what is still to be sent, and whether sending goes on.
@@ -111,7 +126,7 @@ impl Halving {
 
     fn finish(self) -> Shipment {
         // Whatever has no outcome was refused with others or never sent: it is not in, and may be sent again.
-        let rest = self.stop.unwrap_or(Outcome::Throttled(Some(LEFT_OVER_WAIT_MS)));
+        let rest = self.stop.unwrap_or_else(unsent);
         let outcomes = self.outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| rest.clone())).collect();
         Shipment { outcomes, invalid_members: 0, usage: self.usage }
     }

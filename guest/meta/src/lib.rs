@@ -6,6 +6,8 @@ pub mod audience;
 pub mod bindings;
 pub mod classify;
 #[cfg(target_family = "wasm")]
+mod clock;
+#[cfg(target_family = "wasm")]
 mod component;
 pub mod custom_data;
 pub mod deliver;
@@ -20,7 +22,10 @@ mod heap;
 #[cfg(target_family = "wasm")]
 mod http;
 pub mod overlap;
+pub mod preflight;
 pub mod probe;
+#[cfg(test)]
+mod samples;
 pub mod settings;
 pub mod subcode;
 pub mod throttle;
