@@ -34,12 +34,12 @@ impl Guest for Meta {
     }
 
     fn update_audience(
-        _: Destination,
-        _: String,
-        _: Membership,
+        destination: Destination,
+        audience: String,
+        membership: Membership,
         members: Vec<UserData>,
-        _: Option<Session>,
+        session: Option<Session>,
     ) -> Shipment {
-        audience::refuse(members.len())
+        block_on(audience::update(&destination, &audience, membership, &members, session, http::send))
     }
 }

@@ -15,12 +15,14 @@ pub mod describe;
 pub mod encode;
 pub mod endpoint;
 pub mod exchange;
+pub mod halving;
 // The allocator is a mapper's as well; mappers are written outside of this workspace, so it lives with what their authors import.
 #[cfg(target_family = "wasm")]
 #[path = "../../sdk/src/heap.rs"]
 mod heap;
 #[cfg(target_family = "wasm")]
 mod http;
+pub mod members;
 pub mod overlap;
 pub mod preflight;
 pub mod probe;
@@ -30,3 +32,4 @@ pub mod settings;
 pub mod subcode;
 pub mod throttle;
 pub mod user_data;
+pub mod version;

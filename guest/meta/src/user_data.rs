@@ -55,7 +55,8 @@ impl Serialize for Hashes<'_> {
     }
 }
 
-struct Hex<'a>(&'a Hashed);
+/// One hash in lower-case hex.
+pub struct Hex<'a>(pub &'a Hashed);
 
 impl Serialize for Hex<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

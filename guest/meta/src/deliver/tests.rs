@@ -7,10 +7,11 @@ use std::task::{Context, Poll, Waker};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{MOST_BYTES, MOST_REQUESTS, deliver};
+use super::{MOST_BYTES, deliver};
 use crate::bindings::convey::pipeline::types::ConversionEvent;
 use crate::bindings::exports::convey::pipeline::conversions_sink::{Destination, Outcome, Shipment};
 use crate::exchange::{Answer, Request, Unanswered};
+use crate::halving::MOST_REQUESTS;
 use crate::probe::probe;
 use crate::samples::{NOW_MS, event, nobody};
 
