@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::bindings::exports::convey::pipeline::conversions_sink::Outcome;
 use crate::exchange::Answer;
-use crate::subcode::{TOO_OLD, meaning};
+use crate::subcode::{FLAGGED_AUDIENCE, PARTLY_CHANGED, TOO_MANY_MEMBERS, TOO_OLD, meaning};
 use crate::throttle::wait_ms;
 
 /// What an answer means for the events of its request.
@@ -40,6 +40,35 @@ pub fn events(answer: &Answer, sent: usize) -> Finding {
     }
 }
 
+/// What the answer to a change of an audience means for its members. How many rows were invalid is [`invalid`].
+pub fn members(answer: &Answer, _: usize) -> Finding {
+    let body = json(answer);
+    if !is_success(answer) || body["error"].is_object() {
+        let error = &body["error"];
+        let (code, subcode) = (error["code"].as_i64(), error["error_subcode"].as_i64());
+        let text = || describe(error, code.unwrap_or_default(), subcode);
+        return match (code, subcode) {
+            (Some(2650), Some(TOO_MANY_MEMBERS)) => Finding::Culprit(Outcome::Rejected(text())),
+            // Some may be in. Joining or leaving again is harmless, so the host's policy for what is unknown does no harm either.
+            (Some(2650), Some(PARTLY_CHANGED)) => Finding::Everyone(Outcome::Unknown(text())),
+            (Some(100), Some(FLAGGED_AUDIENCE)) => Finding::Everyone(Outcome::Blocked(text())),
+            _ => refused(answer, &body),
+        };
+    }
+    if body["num_received"].is_u64() {
+        return Finding::Accepted(trace(&body["fbtrace_id"]));
+    }
+    Finding::Everyone(Outcome::Unknown(format!(
+        "Meta answered {} without saying how many members it received",
+        answer.status
+    )))
+}
+
+/// How many rows of a change of an audience Meta could make nothing of. It does not say which, and the number is approximate.
+pub fn invalid(answer: &Answer) -> u32 {
+    json(answer)["num_invalid_entries"].as_u64().map_or(0, |count| u32::try_from(count).unwrap_or(u32::MAX))
+}
+
 /// Whether the credential reaches the dataset, from the answer to a look at it.
 pub fn probe(answer: &Answer, dataset: &str) -> Outcome {
     let body = json(answer);
@@ -70,7 +99,8 @@ fn by_code(answer: &Answer, error: &Value, code: i64) -> Finding {
         (4 | 17 | 32 | 341 | 613 | 80_000..=80_014, _) => Finding::Everyone(Outcome::Throttled(wait_ms(answer))),
         (368, _) => Finding::Everyone(Outcome::Throttled(Some(wait_ms(answer).unwrap_or(POLICY_WAIT_MS)))),
         _ if error["is_transient"].as_bool() == Some(true) => Finding::Everyone(Outcome::Unavailable(text())),
-        (100, Some(33)) | (3 | 10 | 200..=299 | 803 | 2655 | 1_487_301 | 1_487_366, _) => {
+        // 2500 and 2635: the address or its version is no longer, or not yet, served.
+        (100, Some(33)) | (3 | 10 | 200..=299 | 803 | 2500 | 2635 | 2655 | 1_487_301 | 1_487_366, _) => {
             Finding::Everyone(Outcome::Blocked(text()))
         }
         (100, Some(TOO_OLD)) => Finding::Culprit(Outcome::Expired(text())),

@@ -7,7 +7,7 @@ use crate::bindings::exports::convey::pipeline::conversions_sink::{
     Destination, Guest, Outcome, Profile, Session, Shipment,
 };
 use crate::settings::Settings;
-use crate::{audience, deliver, describe, encode, http, probe};
+use crate::{audience, clock, deliver, describe, encode, http, probe};
 
 /// What the contract is exported by.
 pub struct Meta;
@@ -30,16 +30,16 @@ impl Guest for Meta {
     }
 
     fn deliver(destination: Destination, events: Vec<ConversionEvent>) -> Shipment {
-        block_on(deliver::deliver(&destination, &events, http::send))
+        block_on(deliver::deliver(&destination, &events, clock::now_ms(), http::send))
     }
 
     fn update_audience(
-        _: Destination,
-        _: String,
-        _: Membership,
+        destination: Destination,
+        audience: String,
+        membership: Membership,
         members: Vec<UserData>,
-        _: Option<Session>,
+        session: Option<Session>,
     ) -> Shipment {
-        audience::refuse(members.len())
+        block_on(audience::update(&destination, &audience, membership, &members, session, http::send))
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::bindings::convey::pipeline::types::Operation;
 use crate::bindings::exports::convey::pipeline::conversions_sink::Profile;
+use crate::version;
 
 /// Where the Graph API answers.
 pub const BASE_URL: &str = "https://graph.facebook.com";
@@ -22,6 +23,8 @@ pub fn profile() -> Profile {
         operations: vec![
             operation("send events", "POST", "/{version}/{dataset}/events", "ads_management"),
             operation("look at the dataset", "GET", "/{version}/{dataset}", "ads_management"),
+            operation("put people into an audience", "POST", "/{version}/{audience}/users", "ads_management"),
+            operation("take people out of an audience", "DELETE", "/{version}/{audience}/users", "ads_management"),
         ],
         headers: vec![("Accept".into(), "application/json".into()), ("User-Agent".into(), "convey".into())],
         max_events: 1000,
@@ -32,8 +35,7 @@ pub fn profile() -> Profile {
         // failure. Seven for all of them loses a late event at worst; sixty-two could lose a whole batch.
         max_age_by_source: Vec::new(),
         max_ahead_ms: 60_000,
-        // Meta supports a version for at least two years; it announces the day late, so none is stated here.
-        versions: vec![("v24.0".into(), None), ("v25.0".into(), None), ("v26.0".into(), None)],
+        versions: version::GRAPH.into_iter().map(|(name, until)| (name.into(), until)).collect(),
         proof: Some("appsecret_proof".into()),
     }
 }

@@ -27,6 +27,14 @@ impl Endpoint {
         format!("{BASE_URL}/{}/{}/events", self.settings.api_version, self.dataset)
     }
 
+    /// Where the members of an audience are posted, or deleted. The error says what a person must correct.
+    pub fn members_url(&self, audience: &str) -> Result<String, String> {
+        if audience.is_empty() || !audience.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err("the mapping names an audience that is no audience id: it is the number Ads Manager shows beside the audience".into());
+        }
+        Ok(format!("{BASE_URL}/{}/{audience}/users", self.settings.audience_api_version))
+    }
+
     /// Where the dataset tells its id, and nothing else.
     pub fn probe_url(&self) -> String {
         format!("{BASE_URL}/{}/{}?fields=id", self.settings.api_version, self.dataset)
@@ -51,6 +59,10 @@ mod tests {
     fn addresses() {
         let endpoint = Endpoint::new("123456789", "api_version = \"v26.0\"").expect("a dataset");
         assert_eq!(endpoint.events_url(), "https://graph.facebook.com/v26.0/123456789/events");
+        assert_eq!(endpoint.members_url("77"), Ok("https://graph.facebook.com/v26.0/77/users".to_owned()));
+        let endpoint = Endpoint::new("123456789", "api_version = \"v26.0\"\naudience_api_version = \"v27.0\"")
+            .expect("two versions");
+        assert_eq!(endpoint.members_url("77"), Ok("https://graph.facebook.com/v27.0/77/users".to_owned()));
         assert_eq!(endpoint.probe_url(), "https://graph.facebook.com/v26.0/123456789?fields=id");
     }
 
@@ -58,6 +70,7 @@ mod tests {
     fn an_id_cannot_leave_its_segment() {
         for id in ["", "me", "1/2", "1?x=y", "..", "12 "] {
             assert!(Endpoint::new(id, "").is_err(), "{id}");
+            assert!(Endpoint::new("1", "").expect("a dataset").members_url(id).is_err(), "{id}");
         }
     }
 }

@@ -6,6 +6,8 @@ pub mod audience;
 pub mod bindings;
 pub mod classify;
 #[cfg(target_family = "wasm")]
+mod clock;
+#[cfg(target_family = "wasm")]
 mod component;
 pub mod custom_data;
 pub mod deliver;
@@ -13,15 +15,21 @@ pub mod describe;
 pub mod encode;
 pub mod endpoint;
 pub mod exchange;
+pub mod halving;
 // The allocator is a mapper's as well; mappers are written outside of this workspace, so it lives with what their authors import.
 #[cfg(target_family = "wasm")]
 #[path = "../../sdk/src/heap.rs"]
 mod heap;
 #[cfg(target_family = "wasm")]
 mod http;
+pub mod members;
 pub mod overlap;
+pub mod preflight;
 pub mod probe;
+#[cfg(test)]
+mod samples;
 pub mod settings;
 pub mod subcode;
 pub mod throttle;
 pub mod user_data;
+pub mod version;

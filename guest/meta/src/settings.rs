@@ -3,32 +3,43 @@
 /// Settings of one dataset: TOML of the plainest kind, one `key = "text"` a line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// The Graph API version in the path, `v25.0` unless set.
+    /// The Graph API version events are posted to, `v25.0` unless set.
     pub api_version: String,
+    /// The version audiences are changed at, `v26.0` unless set: they belong to the Marketing API, whose versions end within about a year.
+    pub audience_api_version: String,
     /// Names the integration to Meta: at least two letters, fewer than 23 characters (Conversions API, "Main Body Parameters").
     pub partner_agent: Option<String>,
 }
 
-/// The version requests are sent to unless the operator names one.
+/// The version events are sent to unless the operator names one.
 pub const DEFAULT_VERSION: &str = "v25.0";
+/// The version audiences are changed at unless the operator names one.
+pub const DEFAULT_AUDIENCE_VERSION: &str = "v26.0";
 
 impl Settings {
     /// Reads and checks settings. The error says which line to change; unknown and repeated keys are errors.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (mut api_version, mut partner_agent) = (None, None);
+        let (mut api_version, mut audience_api_version, mut partner_agent) = (None, None, None);
         for (at, line) in text.lines().enumerate() {
             let place = |what: String| format!("settings of meta, line {}: {what}", at + 1);
             let Some((key, value)) = entry(line).map_err(place)? else { continue };
             let slot = match key {
-                "api_version" => is_version(value).map(|()| &mut api_version),
+                "api_version" => is_version(key, value).map(|()| &mut api_version),
+                "audience_api_version" => is_version(key, value).map(|()| &mut audience_api_version),
                 "partner_agent" => is_agent(value).map(|()| &mut partner_agent),
-                _ => Err(format!("unknown key `{key}`; there are `api_version` and `partner_agent`")),
+                _ => Err(format!(
+                    "unknown key `{key}`; there are `api_version`, `audience_api_version` and `partner_agent`"
+                )),
             };
             if slot.map_err(place)?.replace(value.to_owned()).is_some() {
                 return Err(place(format!("`{key}` is set twice")));
             }
         }
-        Ok(Self { api_version: api_version.unwrap_or_else(|| DEFAULT_VERSION.to_owned()), partner_agent })
+        Ok(Self {
+            api_version: api_version.unwrap_or_else(|| DEFAULT_VERSION.to_owned()),
+            audience_api_version: audience_api_version.unwrap_or_else(|| DEFAULT_AUDIENCE_VERSION.to_owned()),
+            partner_agent,
+        })
     }
 }
 
@@ -51,13 +62,13 @@ fn entry(line: &str) -> Result<Option<(&str, &str)>, String> {
     Ok(Some((key, value)))
 }
 
-fn is_version(text: &str) -> Result<(), String> {
+fn is_version(key: &str, text: &str) -> Result<(), String> {
     let digits = |part: &str| !part.is_empty() && part.len() <= 3 && part.bytes().all(|byte| byte.is_ascii_digit());
     let parts = text.strip_prefix('v').and_then(|rest| rest.split_once('.'));
     if parts.is_some_and(|(major, minor)| digits(major) && digits(minor)) {
         return Ok(());
     }
-    Err(format!("api_version `{text}` is not a version; write it like \"{DEFAULT_VERSION}\""))
+    Err(format!("{key} `{text}` is not a version; write it like \"{DEFAULT_VERSION}\""))
 }
 
 fn is_agent(text: &str) -> Result<(), String> {
@@ -71,19 +82,33 @@ fn is_agent(text: &str) -> Result<(), String> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{DEFAULT_VERSION, Settings};
+    use super::{DEFAULT_AUDIENCE_VERSION, DEFAULT_VERSION, Settings};
 
     #[test]
     fn nothing_set_is_the_default() {
         let settings = Settings::parse("\n# nothing\n").expect("empty settings are fine");
-        assert_eq!(settings, Settings { api_version: DEFAULT_VERSION.into(), partner_agent: None });
+        assert_eq!(
+            settings,
+            Settings {
+                api_version: DEFAULT_VERSION.into(),
+                audience_api_version: DEFAULT_AUDIENCE_VERSION.into(),
+                partner_agent: None
+            }
+        );
     }
 
     #[test]
     fn both_keys_are_read() {
         let text = "api_version=\"v26.0\" # newest\r\n  partner_agent = 'convey # 1'\n";
         let settings = Settings::parse(text).expect("valid settings");
-        assert_eq!(settings, Settings { api_version: "v26.0".into(), partner_agent: Some("convey # 1".into()) });
+        assert_eq!(
+            settings,
+            Settings {
+                api_version: "v26.0".into(),
+                audience_api_version: DEFAULT_AUDIENCE_VERSION.into(),
+                partner_agent: Some("convey # 1".into())
+            }
+        );
     }
 
     #[test]

@@ -67,7 +67,8 @@ const DIGITS: [[u8; 2]; 256] = {
     pairs
 };
 
-struct Hex<'a>(&'a Hashed);
+/// One hash in lower-case hex.
+pub struct Hex<'a>(pub &'a Hashed);
 
 impl Serialize for Hex<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -7,11 +7,16 @@ use std::task::{Context, Poll, Waker};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{MOST_BYTES, MOST_REQUESTS, deliver};
-use crate::bindings::convey::pipeline::types::{ActionSource, ConversionEvent, UserData};
+use super::{MOST_BYTES, deliver};
+use crate::bindings::convey::pipeline::types::ConversionEvent;
 use crate::bindings::exports::convey::pipeline::conversions_sink::{Destination, Outcome, Shipment};
 use crate::exchange::{Answer, Request, Unanswered};
+use crate::halving::MOST_REQUESTS;
 use crate::probe::probe;
+use crate::samples::{NOW_MS, event, nobody};
+
+/// What the platform alone can know of an event.
+const SUBCODES: [i64; 3] = [2_804_036, 2_804_016, 2_804_050];
 
 /// An ad platform: all or nothing, with a word of its own for the requests a script names.
 #[derive(Default)]
@@ -21,6 +26,8 @@ struct Platform {
     script: BTreeMap<usize, Result<Answer, Unanswered>>,
     requests: RefCell<Vec<Vec<usize>>>,
     accepted: RefCell<Vec<usize>>,
+    under_way: Cell<usize>,
+    most_under_way: Cell<usize>,
 }
 
 impl Platform {
@@ -38,8 +45,8 @@ impl Platform {
         if ids.iter().any(|id| self.old.contains(id)) {
             return Ok(refusal(100, 2_804_003));
         }
-        if ids.iter().any(|id| self.bad.contains(id)) {
-            return Ok(refusal(100, 2_804_050));
+        if let Some(id) = ids.iter().find(|id| self.bad.contains(id)) {
+            return Ok(refusal(100, SUBCODES[id % SUBCODES.len()]));
         }
         self.accepted.borrow_mut().extend(&ids);
         Ok(answer(200, json!({"events_received": ids.len(), "messages": [], "fbtrace_id": "T"})))
@@ -47,7 +54,7 @@ impl Platform {
 
     fn receive(&self, count: usize) -> Shipment {
         let events: Vec<_> = (0..count).map(event).collect();
-        run(deliver(&destination(), &events, async |request| self.send(request).await))
+        run(deliver(&destination(), &events, NOW_MS, async |request| self.send(request).await))
     }
 
     fn accepted(&self) -> Vec<usize> {
@@ -71,39 +78,6 @@ fn refusal(code: i64, subcode: i64) -> Answer {
 
 fn destination() -> Destination {
     Destination { id: "42".into(), settings: String::new(), test_code: None }
-}
-
-fn event(id: usize) -> ConversionEvent {
-    let user_data = UserData {
-        emails: vec![],
-        phones: vec![],
-        first_names: vec![],
-        last_names: vec![],
-        genders: vec![],
-        dates_of_birth: vec![],
-        cities: vec![],
-        states: vec![],
-        postal_codes: vec![],
-        countries: vec![],
-        external_ids: vec![],
-        client_ip: None,
-        user_agent: None,
-        fbc: None,
-        fbp: None,
-        lead_id: None,
-    };
-    ConversionEvent {
-        id: id.to_string(),
-        name: "Lead".into(),
-        occurred_at: 1,
-        action_source: ActionSource::Other,
-        source_url: None,
-        user_data,
-        value: None,
-        currency: None,
-        custom_data: vec![],
-        limited_data_use: false,
-    }
 }
 
 /// Runs a future that never waits.
@@ -175,9 +149,83 @@ fn a_good_batch_is_one_request() {
 fn one_culprit_in_a_thousand_costs_two_requests_a_level() {
     let platform = Platform { bad: BTreeSet::from([617]), ..Platform::default() };
     let shipment = platform.receive(1000);
-    assert!(matches!(&shipment.outcomes[617], Outcome::Rejected(text) if text.contains("100/2804050")));
+    assert!(
+        matches!(&shipment.outcomes[617], Outcome::Rejected(text) if text.contains(&format!("100/{}", SUBCODES[617 % 3])))
+    );
     assert_eq!(platform.accepted().len(), 999);
     assert!(platform.requests.borrow().len() <= 21, "{}", platform.requests.borrow().len());
+}
+
+#[test]
+fn seven_that_only_the_platform_knows_cost_at_most_115_requests_and_get_their_own_reasons() {
+    let spread = [3, 150, 301, 444, 617, 771, 998].into();
+    let together = (500..507).collect();
+    for bad in [spread, together, BTreeSet::from([0, 142, 285, 428, 571, 714, 857])] {
+        let platform = Platform { bad, ..Platform::default() };
+        let outcomes = platform.receive(1000).outcomes;
+        assert_eq!(platform.accepted().len(), 993);
+        assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Accepted(_))).count(), 993);
+        for id in &platform.bad {
+            let own = format!("100/{}", SUBCODES[id % SUBCODES.len()]);
+            assert!(
+                matches!(&outcomes[*id], Outcome::Rejected(text) if text.contains(&own)),
+                "{id}: {:?}",
+                outcomes[*id]
+            );
+        }
+        let requests = platform.requests.borrow().len();
+        assert!(requests <= 115, "{requests}");
+    }
+}
+
+#[test]
+fn halves_wait_for_their_answers_side_by_side() {
+    let platform = Platform { bad: [3, 301, 617, 998].into(), ..Platform::default() };
+    let events: Vec<_> = (0..1000).map(event).collect();
+    // Every answer comes a turn after its request: side by side, several requests are out at once.
+    let send = async |request: Request| {
+        platform.under_way.set(platform.under_way.get() + 1);
+        platform.most_under_way.set(platform.most_under_way.get().max(platform.under_way.get()));
+        let mut turns = 2;
+        std::future::poll_fn(|_| {
+            turns -= 1;
+            if turns == 0 { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        platform.under_way.set(platform.under_way.get() - 1);
+        platform.send(request).await
+    };
+    let destination = destination();
+    let mut delivering = pin!(deliver(&destination, &events, NOW_MS, send));
+    let mut context = Context::from_waker(Waker::noop());
+    let shipment = loop {
+        if let Poll::Ready(shipment) = delivering.as_mut().poll(&mut context) {
+            break shipment;
+        }
+    };
+    assert_eq!(shipment.outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Accepted(_))).count(), 996);
+    assert!((4..=super::AT_ONCE).contains(&platform.most_under_way.get()), "{}", platform.most_under_way.get());
+}
+
+#[test]
+fn what_is_known_to_be_bad_costs_no_request_and_its_neighbours_nothing() {
+    let platform = Platform::default();
+    let mut events: Vec<_> = (0..1000).map(event).collect();
+    events[617].occurred_at = NOW_MS - 8 * 86_400_000;
+    let outcomes = run(deliver(&destination(), &events, NOW_MS, async |request| platform.send(request).await)).outcomes;
+    assert!(matches!(outcomes[617], Outcome::Expired(_)), "{:?}", outcomes[617]);
+    assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Accepted(_))).count(), 999);
+    assert_eq!(platform.requests.borrow().len(), 1);
+
+    // One of every kind, and nothing left to send.
+    let silent = async |_: Request| -> Result<Answer, Unanswered> { panic!("nothing may be sent") };
+    let bad = [
+        ConversionEvent { user_data: nobody(), ..event(1) },
+        ConversionEvent { name: "Purchase".into(), ..event(2) },
+        ConversionEvent { occurred_at: 1, ..event(3) },
+    ];
+    let outcomes = run(deliver(&destination(), &bad, NOW_MS, silent)).outcomes;
+    assert!(matches!(&outcomes[..], [Outcome::Rejected(_), Outcome::Rejected(_), Outcome::Expired(_)]), "{outcomes:?}");
 }
 
 #[test]
@@ -227,7 +275,7 @@ fn no_body_is_larger_than_the_limit() {
     };
     let heavy = |bytes: usize| ConversionEvent { name: "x".repeat(bytes), ..event(1) };
     let events = [heavy(MOST_BYTES / 2), heavy(MOST_BYTES + 1), heavy(MOST_BYTES / 2), heavy(1)];
-    let outcomes = run(deliver(&destination(), &events, send)).outcomes;
+    let outcomes = run(deliver(&destination(), &events, NOW_MS, send)).outcomes;
     assert!(matches!(&outcomes[1], Outcome::Rejected(text) if text.contains("too large")));
     assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Accepted(_))).count(), 3);
     assert!((MOST_BYTES / 2..=MOST_BYTES).contains(&largest.get()));
@@ -241,7 +289,7 @@ fn a_refused_grant_and_a_bad_destination_block() {
 
     let silent = async |_: Request| -> Result<Answer, Unanswered> { panic!("nothing may be sent") };
     let bad = Destination { settings: "colour = 1".into(), ..destination() };
-    assert!(matches!(run(deliver(&bad, &[event(1)], silent)).outcomes[..], [Outcome::Blocked(_)]));
+    assert!(matches!(run(deliver(&bad, &[event(1)], NOW_MS, silent)).outcomes[..], [Outcome::Blocked(_)]));
     let bad = Destination { id: "../me".into(), ..destination() };
     assert!(matches!(run(probe(&bad, silent)), Outcome::Blocked(_)));
 }
@@ -262,7 +310,7 @@ fn a_test_code_marks_the_whole_request() {
         seen.replace(request.body.expect("a body"));
         Ok(answer(200, json!({"events_received": 1})))
     };
-    assert_eq!(run(deliver(&marked, &[event(1)], send)).outcomes, vec![Outcome::Accepted(None)]);
+    assert_eq!(run(deliver(&marked, &[event(1)], NOW_MS, send)).outcomes, vec![Outcome::Accepted(None)]);
     assert!(seen.borrow().ends_with(r#"],"test_event_code":"TEST7","partner_agent":"convey"}"#));
 }
 
