@@ -53,7 +53,7 @@ impl Flow {
             if asked.get(&name).is_some_and(|asked| asked.next > now) {
                 continue;
             }
-            let ticket = Arc::new(destination.right.ticket(&destination.credential));
+            let ticket = destination.ticket(None);
             match destination.sink.probe(ticket, &destination.words).await {
                 Ok(Outcome::Accepted(_)) => {
                     tracing::info!(destination = name, "goes on: its token works again");

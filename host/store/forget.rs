@@ -29,6 +29,8 @@ pub struct Forgotten {
     pub changes_dropped: u64,
     /// Events that were waiting or dead, and are dropped. One in a request that is under way may still arrive.
     pub events_dropped: u64,
+    /// Commands to the CRM that waited or were dead.
+    pub commands_dropped: u64,
 }
 
 /// Who wants something forgotten, and why.
@@ -155,6 +157,7 @@ impl Forgotten {
         self.deliveries_dropped += other.deliveries_dropped;
         self.changes_dropped += other.changes_dropped;
         self.events_dropped += other.events_dropped;
+        self.commands_dropped += other.commands_dropped;
     }
 }
 
@@ -178,12 +181,17 @@ impl Rows<'_> {
                 "UPDATE inbox SET state = 'dropped', reason = ?2, read_at = ?3
                  WHERE subject = ?1 AND state IN ('waiting', 'held', 'dead')",
             )?,
+            commands_dropped: changed(
+                "UPDATE wanted SET state = 'dropped', reason = ?2, done_at = ?3
+                 WHERE subject = ?1 AND state IN ('waiting', 'held', 'dead')",
+            )?,
         };
         let mut known = false;
         for blank in [
             "UPDATE outbox SET sealed = x'' WHERE change IN (SELECT row FROM change WHERE subject = ?1) AND length(sealed) > 0",
             "UPDATE change SET sealed = x'' WHERE subject = ?1 AND length(sealed) > 0",
             "UPDATE inbox SET sealed = x'' WHERE subject = ?1 AND length(sealed) > 0",
+            "UPDATE wanted SET sealed = x'' WHERE subject = ?1 AND length(sealed) > 0",
             "DELETE FROM memory WHERE subject = ?1",
             "DELETE FROM polled WHERE subject = ?1",
         ] {

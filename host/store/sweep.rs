@@ -205,8 +205,12 @@ impl Rows<'_> {
 
     fn sweep_changes(&self, which: &'static str, before: Millis) -> Result<usize, StoreError> {
         let old = self.old(which, before)?;
-        let leave = ["DELETE FROM told WHERE change = ?1", "DELETE FROM change WHERE row = ?1"];
-        self.each(&[FOLD_WEBHOOK, FOLD_POLL, leave[0], leave[1]], &old)
+        let [told, wanted, change] = [
+            "DELETE FROM told WHERE change = ?1",
+            "DELETE FROM wanted WHERE change = ?1",
+            "DELETE FROM change WHERE row = ?1",
+        ];
+        self.each(&[FOLD_WEBHOOK, FOLD_POLL, told, wanted, change], &old)
     }
 
     fn sweep_deliveries(&self, which: &'static str, before: Millis) -> Result<usize, StoreError> {
