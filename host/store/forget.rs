@@ -2,13 +2,14 @@
 //! so that every account still adds up. Then the write-ahead log is emptied: older pages of the key are in no file.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 
 use super::audit::AuditRow;
 use super::rows::{Rows, int};
-use super::{Store, StoreError};
+use super::{Store, StoreError, schema};
 use crate::clock::Millis;
 use crate::vault::Lookup;
 
@@ -70,7 +71,9 @@ impl Store {
             .await?;
         if forgotten.contacts > 0 {
             self.0.pulse.forgot.store(true, Ordering::Release);
+            let copying = self.0.copying.lock().await;
             self.empty_log().await?;
+            drop(copying);
         }
         Ok(forgotten)
     }
@@ -99,7 +102,9 @@ impl Store {
             let forget = move |rows: &Rows<'_>| {
                 let mut all = Forgotten::default();
                 for subject in &part {
-                    all.add(rows.forget(subject, &wish)?);
+                    let one = rows.forget(subject, &wish)?;
+                    let contacts = if *subject == of_location { 0 } else { one.contacts };
+                    all.add(Forgotten { contacts, ..one });
                 }
                 Ok(all)
             };
@@ -119,15 +124,22 @@ impl Store {
         let due = self.read(|rows| rows.told_to_the_end()).await?;
         if !due.is_empty() {
             self.write("forget_due", 0, move |rows| {
-                for (subject, why) in &due {
-                    rows.forget(subject, &Wish { at: now, by: "convey".to_owned(), why: why.clone() })?;
+                for (subject, why) in due {
+                    let wish = Wish { at: now, by: "convey".to_owned(), why };
+                    rows.forget(&subject, &wish)?;
+                    let mut act = AuditRow::act(now, &wish.by, "contact".to_owned(), "forget".to_owned());
+                    (act.subject, act.outcome) = (Some(subject), Some(wish.why));
+                    rows.note(&act)?;
                 }
                 Ok(())
             })
             .await?;
             self.0.pulse.forgot.store(true, Ordering::Release);
         }
-        if self.0.pulse.forgot.load(Ordering::Acquire) {
+        // While a copy is made the log cannot be emptied: the next look tries again.
+        if self.0.pulse.forgot.load(Ordering::Acquire)
+            && let Ok(_copying) = self.0.copying.try_lock()
+        {
             self.empty_log().await?;
         }
         Ok(())
@@ -137,7 +149,15 @@ impl Store {
     async fn empty_log(&self) -> Result<(), StoreError> {
         self.0.pulse.forgot.store(false, Ordering::Release);
         let still = self.0.readers.all_turns().await?;
-        let emptied = self.apart(|db| Ok(db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?)).await;
+        let emptied = self
+            .apart(|db| {
+                // Nobody of ours reads; for anybody else the writer does not wait.
+                db.busy_timeout(Duration::ZERO)?;
+                let emptied = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+                schema::tune(db)?;
+                Ok(emptied?)
+            })
+            .await;
         drop(still);
         // Not emptied: the next look at what is due tries again.
         let busy: i64 = emptied.inspect_err(|_| self.0.pulse.forgot.store(true, Ordering::Release))?;

@@ -109,6 +109,8 @@ struct Inner {
     pulse: Arc<Pulse>,
     notes: Arc<audit::Notes>,
     vault: Arc<Vault>,
+    /// Held while a copy is made, which reads one moment for long.
+    copying: Arc<tokio::sync::Mutex<()>>,
     readers: Readers,
     writer: Option<JoinHandle<()>>,
     // Dropped last: the directory is free once the writer has stopped.
@@ -168,6 +170,7 @@ impl Store {
             pulse,
             notes,
             vault: vault.clone(),
+            copying: Arc::default(),
             readers: Readers::new(path, vault),
             writer: Some(thread),
             _lock: lock,

@@ -1,5 +1,7 @@
 //! What waits and what is parked, as a person looks at it: grouped by reason, row by row, and one row with its attempts.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{OptionalExtension, Row, named_params, params};
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +10,7 @@ use super::{Store, StoreError};
 use crate::clock::Millis;
 
 /// What a row of the queue is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QueueKind {
     /// A delivery to be read.
@@ -144,7 +146,8 @@ const COLUMNS: &str =
     "kind, row, id, connection, destination, what, state, reason, tries, ambiguous, since, due_at, deadline";
 
 impl Store {
-    /// What is meant, grouped by kind, place and reason; the largest `limit` groups, the largest first.
+    /// What is meant, grouped by kind, place and reason; the largest `limit` groups, the largest first. What stands in brackets
+    /// at the end of a reason is about one request (its trace, say) and keeps no rows apart.
     ///
     /// # Errors
     /// As the database has it.
@@ -152,12 +155,12 @@ impl Store {
         self.read(move |rows| {
             let mut query = rows.db.prepare_cached(&format!(
                 "{ROWS} SELECT kind, coalesce(destination, connection, ''), reason, count(*), min(since), max(since)
-                 FROM queue WHERE {MEANT} GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT :limit"
+                 FROM queue WHERE {MEANT} GROUP BY 1, 2, 3"
             ))?;
             let found = query.query_map(
                 named_params! {
                     ":state": filter.state.written(), ":kind": kind_word(filter.kind), ":destination": filter.destination,
-                    ":connection": filter.connection, ":reason": filter.reason, ":limit": int(limit),
+                    ":connection": filter.connection, ":reason": filter.reason,
                 },
                 |row| {
                     Ok(QueueGroup {
@@ -170,7 +173,9 @@ impl Store {
                     })
                 },
             )?;
-            Ok(found.collect::<Result<_, _>>()?)
+            let mut groups = merged(found.collect::<Result<_, _>>()?);
+            groups.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            Ok(groups)
         })
         .await
     }
@@ -243,6 +248,28 @@ impl Rows<'_> {
     }
 }
 
+/// Groups that differ in nothing but what is about one request become one; the largest first.
+fn merged(found: Vec<QueueGroup>) -> Vec<QueueGroup> {
+    let mut groups: BTreeMap<(QueueKind, String, Option<String>), QueueGroup> = BTreeMap::new();
+    for mut group in found {
+        group.reason = group.reason.map(|reason| lasting(&reason).to_owned());
+        let key = (group.kind, group.lane.clone(), group.reason.clone());
+        let known = groups.entry(key).or_insert(QueueGroup { count: 0, ..group.clone() });
+        known.count += group.count;
+        known.oldest = known.oldest.min(group.oldest);
+        known.newest = known.newest.max(group.newest);
+    }
+    let mut groups: Vec<QueueGroup> = groups.into_values().collect();
+    groups.sort_by_key(|group| std::cmp::Reverse(group.count));
+    groups
+}
+
+/// A reason without the brackets at its end.
+fn lasting(reason: &str) -> &str {
+    let cut = reason.strip_suffix(')').and_then(|inner| inner.rfind(" (")).filter(|at| *at > 0);
+    cut.map_or(reason, |at| &reason[..at])
+}
+
 fn kind_word(kind: Option<QueueKind>) -> Option<&'static str> {
     kind.map(|kind| match kind {
         QueueKind::Delivery => "delivery",
@@ -275,4 +302,17 @@ fn queue_row(from: &Row<'_>) -> rusqlite::Result<QueueRow> {
         deadline: from.get::<_, Option<i64>>(12)?.map(nat),
         row,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lasting;
+
+    #[test]
+    fn what_is_about_one_request_does_not_last() {
+        assert_eq!(lasting("refused with code 100 (trace A1b)"), "refused with code 100");
+        for whole in ["refused", "(all of it)", "f(x)", "a (b) c", ""] {
+            assert_eq!(lasting(whole), whole);
+        }
+    }
 }

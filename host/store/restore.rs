@@ -2,6 +2,7 @@
 //! as a possible repeat where it is not; who was forgotten since stays forgotten; and nothing is sent before a person says so.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -77,8 +78,10 @@ fn restore(
         fs::remove_file(&part).map_err(|cause| about(&part)(cause.to_string()))?;
     }
     private_file(&part)?;
-    let read = |path: &Path| fs::read(path).map_err(|cause| about(path)(cause.to_string()));
-    fs::write(&part, read(file)?).map_err(|cause| about(&part)(cause.to_string()))?;
+    let mut from = File::open(file).map_err(|cause| about(file)(cause.to_string()))?;
+    let to = File::options().write(true).open(&part);
+    let copied = to.and_then(|mut to| io::copy(&mut from, &mut to));
+    copied.map_err(|cause| about(&part)(cause.to_string()))?;
     let old = place.exists().then_some(place.as_path());
     let filled = fill(&part, vault, file, keys, old, now);
     let mut restored = filled.inspect_err(|_| drop(fs::remove_file(&part)))?;
@@ -86,6 +89,13 @@ fn restore(
     if old.is_some() {
         let beside = dir.join(format!("{STORE_FILE}.replaced-{now}"));
         moved(&place, &beside)?;
+        // Left only where the last convey was killed: never beside another store's file.
+        for side in ["-wal", "-shm"] {
+            let of = |path: &Path| PathBuf::from(format!("{}{side}", path.display()));
+            if of(&place).exists() {
+                moved(&of(&place), &of(&beside))?;
+            }
+        }
         restored.replaced = Some(beside);
     }
     moved(&part, &place)?;

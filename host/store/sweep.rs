@@ -15,6 +15,9 @@ use crate::clock::Millis;
 /// Rows that one transaction removes at most.
 const PART: i64 = 500;
 
+/// Parts of what is done that one look at a store that is too large removes at most; the next look goes on.
+const EARLY_PARTS: usize = 20;
+
 /// How long rows stay, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
@@ -143,15 +146,21 @@ impl Store {
             webhook_ids: self.parts(move |rows| rows.delete_part(WEBHOOK_IDS, seen)).await?,
             early: 0,
         };
-        // One part a look: the next look goes on, and what waits for the writer waits for no more than that.
-        if self.used_bytes().await? > retention.max_bytes {
-            swept.early = self.write("sweep", 0, move |rows| rows.sweep_early(now)).await? as u64;
-            if swept.early > 0 {
-                tracing::debug!(
-                    rows = swept.early,
-                    "the store is larger than [retention] max_mib: what is done leaves early"
-                );
+        for _ in 0..EARLY_PARTS {
+            if self.used_bytes().await? <= retention.max_bytes {
+                break;
             }
+            let removed = self.write("sweep", 0, move |rows| rows.sweep_early(now)).await? as u64;
+            swept.early += removed;
+            if removed == 0 {
+                break;
+            }
+        }
+        if swept.early > 0 {
+            tracing::debug!(
+                rows = swept.early,
+                "the store is larger than [retention] max_mib: what is done leaves early"
+            );
         }
         Ok(swept)
     }

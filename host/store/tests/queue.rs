@@ -20,7 +20,11 @@ async fn parked() -> Bench {
     bench.translated(&[("a", 100), ("b", 100), ("c", 45)]).await;
     let claim = bench.store.claim_events("ads", 30, 9, "sink").await.unwrap().unwrap();
     let items = claim.events.iter().map(|event| {
-        let reason = if event.event_id == "a" { "code 1" } else { "code 2" };
+        let reason = match event.event_id.as_str() {
+            "a" => "code 1",
+            "b" => "code 2 (trace B)",
+            _ => "code 2 (trace C)",
+        };
         (event.row, dead(reason))
     });
     bench.store.settle_shipped(shipped(claim.attempt, items.collect())).await.unwrap();
