@@ -128,7 +128,7 @@ async fn status(State(admin): State<Arc<Admin>>) -> Result<Json<Value>, Failed> 
 
 async fn pause(State(admin): State<Arc<Admin>>, Json(request): Json<PauseRequest>) -> Result<Json<Value>, Failed> {
     let PauseRequest { scope, reason, by } = request;
-    admin.flow.pause(Pause { scope, reason, at: admin.flow.clock.now_ms(), by }).await?;
+    admin.flow.pause(Pause { scope, reason, at: admin.flow.clock.now_ms(), by, heals: false }).await?;
     Ok(Json(json!({"paused": true})))
 }
 

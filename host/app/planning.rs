@@ -13,7 +13,7 @@ use crate::egress::oauth::Client;
 use crate::engine::Needs;
 use crate::flow::{Candidate, Connection, Crm, Destination, Plan};
 use crate::ingress::{Hook, Reporter, Verifier};
-use crate::store::{Installed, Store};
+use crate::store::{Brake, Installed, Store};
 
 const HOUR_MS: u64 = 60 * 60 * 1_000;
 
@@ -134,6 +134,7 @@ pub(super) async fn plan(
             words,
             in_flight: configured.in_flight as usize,
             resend: configured.ambiguous == Ambiguous::Resend,
+            brake: Brake { times: configured.brake_times, floor: configured.brake_floor },
         };
         plan.destinations.insert(name.clone(), Arc::new(destination));
     }
@@ -159,6 +160,7 @@ pub(super) async fn plan(
             credential: credential.ok_or_else(|| missing(&format!("source.{source}.oauth")))?,
             access: terms.access,
             limiter: reach.limiter(source, &ready.profile, location, terms),
+            write_back: terms.write_back.clone(),
             needs: needs.get(name).cloned().ok_or_else(|| missing(place))?,
             since: began.saturating_sub(terms.backfill_ms),
             poll: terms.poll.clone(),

@@ -71,6 +71,8 @@ impl Stage {
         let path = folder.join("convey.toml");
         std::fs::write(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
         let mut config = config::load(&path).map_err(|problems| anyhow::anyhow!("{problems}"))?;
+        // A demo plays in seconds what a location says in months: no hour of it is usual.
+        config.destinations.values_mut().for_each(|destination| destination.brake_times = 0);
         for listen in [&mut config.ingress.listen, &mut config.admin.listen] {
             listen.set_port(0);
         }

@@ -91,6 +91,12 @@ fn text(answer: &Value, config: &Config) -> String {
         );
     }
     text.push_str(&format!("\n{}\n", table(&rows)));
+    for (name, row) in status["commands"].as_object().into_iter().flatten() {
+        text.push_str(&format!(
+            "\ncommands of rules to {name}: {} waiting, {} until their event is delivered, {} done, {} dead, {} dropped\n",
+            row["waiting"], row["held"], row["done"], row["dead"], row["dropped"]
+        ));
+    }
     for held in status["held"].as_array().into_iter().flatten() {
         text.push_str(&format!(
             "\nheld: {} delivery(s) of location {}, which no connection has\n",

@@ -6,21 +6,17 @@ mod lines;
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
-use clap::Args;
-use serde_json::json;
-use tokio::sync::mpsc;
-
 use self::filter::{BATCH, Filter};
+use self::lines::Lines;
 use super::cache;
 use super::output::Exit;
 use crate::app;
 use crate::builtin::{BUILTINS, builtin};
 use crate::config::Limits;
 use crate::engine::{Engine, Loaded, Mapper, Sink, Source, World};
-
-/// How many reads may be ahead of the answers.
-const READS_AHEAD: usize = 4;
+use anyhow::Context as _;
+use clap::Args;
+use serde_json::json;
 
 #[derive(Args)]
 pub(super) struct Translate {
@@ -47,25 +43,22 @@ pub(super) struct Translate {
 impl Translate {
     pub(super) async fn run(self) -> Result<(), Exit> {
         let filter = self.filter().await?;
-        let (send, mut receive) = mpsc::channel(READS_AHEAD);
-        std::thread::spawn(move || {
-            if let Err((number, error)) = lines::read(std::io::stdin().lock(), &send) {
-                complain(number, &format!("the input broke off: {error}"));
-            }
-        });
-        // What is there is taken together, and answered before more is waited for.
-        while let Some(mut lines) = receive.recv().await {
-            while lines.len() < BATCH
-                && let Ok(more) = receive.try_recv()
-            {
-                lines.extend(more);
-            }
+        let mut input = Lines::of(std::io::stdin().lock());
+        loop {
+            // What is there is taken together, and answered before more is waited for.
+            let mut lines = match input.next() {
+                Ok(lines) if lines.is_empty() => return Ok(()),
+                Ok(lines) => lines,
+                Err(error) => {
+                    complain(input.number(), &format!("the input broke off: {error}"));
+                    return Ok(());
+                }
+            };
             while !lines.is_empty() {
                 let rest = lines.split_off(lines.len().min(BATCH));
                 filter.answer(std::mem::replace(&mut lines, rest)).await?;
             }
         }
-        Ok(())
     }
 
     async fn filter(self) -> Result<Filter, Exit> {
@@ -86,7 +79,8 @@ impl Translate {
             None => None,
         };
         let country = self.location_country.map(|country| country.to_ascii_uppercase());
-        Ok(Filter { source, mapper, sink, id_pointer: profile.envelope.id, trigger: self.trigger, country })
+        let is_ours = self.wire.as_deref().is_some_and(|name| builtin(name).is_some());
+        Ok(Filter { source, mapper, sink, is_ours, id_pointer: profile.envelope.id, trigger: self.trigger, country })
     }
 }
 

@@ -158,6 +158,10 @@ pub struct Destination {
     pub ambiguous: Ambiguous,
     /// Batches on their way at once.
     pub in_flight: u32,
+    /// A rule that asks for more than so many times its usual hour's events is held up; 0: none is.
+    pub brake_times: u32,
+    /// So many events of a rule leave in any hour.
+    pub brake_floor: u32,
     /// Handed to the sink as TOML text; empty without settings.
     pub settings: String,
 }
@@ -222,8 +226,19 @@ pub struct Terms {
     pub backfill_ms: Millis,
     /// What the location allows, where it is not what the vendor describes.
     pub rate_limit: Option<RateLimit>,
+    /// What is written to a contact once its event was delivered.
+    pub write_back: WriteBack,
     /// Handed to the source as TOML text; empty without settings.
     pub settings: String,
+}
+
+/// What is written to a contact once the platform has its event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WriteBack {
+    /// This tag.
+    pub tag: Option<String>,
+    /// This note.
+    pub note: Option<String>,
 }
 
 /// Requests that a location allows.

@@ -196,6 +196,8 @@ fn destination(section: &mut Section<'_, '_>) -> Destination {
         test_code: section.text("test_code", "test_code = \"TEST123\""),
         ambiguous: ambiguous(section),
         in_flight: small(section, "in_flight", 4, 1, 64, "batches"),
+        brake_times: small(section, "brake_times", 10, 0, 1_000_000, "times the usual hour"),
+        brake_floor: small(section, "brake_floor", 1_000, 1, 100_000_000, "events an hour"),
         settings: section.settings("settings"),
     }
 }

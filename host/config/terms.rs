@@ -1,6 +1,6 @@
 //! What a connection is made of, whether the file names its location or an install of the app brings it.
 
-use super::checked::{Access, Auth, Connection, Conversions, OauthApp, RateLimit, Terms};
+use super::checked::{Access, Auth, Connection, Conversions, OauthApp, RateLimit, Terms, WriteBack};
 use super::schedule::{Schedule, span};
 use super::section::Section;
 use super::tables::{address, small};
@@ -78,15 +78,32 @@ fn auth(section: &mut Section<'_, '_>) -> Auth {
 }
 
 fn terms(section: &mut Section<'_, '_>, mappers: &[&str]) -> Terms {
+    let access = access(section);
     Terms {
         mapper: chosen_mapper(section, mappers),
         destinations: destinations(section),
-        access: access(section),
+        access,
         poll: schedule(section, "poll", "poll = \"5m\""),
         sync: schedule(section, "sync", "sync = \"30 3 * * *\""),
         backfill_ms: backfill(section),
         rate_limit: rate_limit(section),
+        write_back: write_back(section, access),
         settings: section.settings("settings"),
+    }
+}
+
+fn write_back(section: &mut Section<'_, '_>, access: Access) -> WriteBack {
+    let mut text = |key, example: &str| {
+        let text = section.text(key, example)?;
+        if access == Access::Read {
+            let span = section.found.place(&section.dotted(key)).unwrap_or_default();
+            section.wrong(span, key, "writes to a location that is only read", "access = \"write\"".to_owned());
+        }
+        Some(text)
+    };
+    WriteBack {
+        tag: text("write_back_tag", "write_back_tag = \"told the ad platform\""),
+        note: text("write_back_note", "write_back_note = \"The ad platform was told.\""),
     }
 }
 

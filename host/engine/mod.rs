@@ -67,7 +67,11 @@ pub struct Engine {
 impl Engine {
     /// An engine whose guests go out through `egress`. `cache` keeps compiled code between runs.
     pub fn new(limits: GuestLimits, egress: Egress, cache: Option<CodeCache>) -> Result<Self, LoadError> {
-        let wasm = new_wasm_engine(&limits).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
+        let wasm = new_wasm_engine(&limits, ADDRESSABLE).or_else(|error| {
+            tracing::warn!("guests run slower: the system grants too little address space (`ulimit -v`?): {error:#}");
+            new_wasm_engine(&limits, limits.memory_bytes as u64)
+        });
+        let wasm = wasm.map_err(|error| LoadError::Engine(format!("{error:#}")))?;
         tick(&wasm);
         let calls = Arc::new(Semaphore::new(limits.calls_in_flight));
         Ok(Self { wasm, cache, egress, limits, calls })
@@ -79,7 +83,11 @@ impl Engine {
     }
 }
 
-fn new_wasm_engine(limits: &GuestLimits) -> wasmtime::Result<wasmtime::Engine> {
+/// What 32 bits address. Where all of it is reserved (addresses, not memory), compiled code compares no address with a bound: what a guest may not
+/// touch is not mapped.
+const ADDRESSABLE: u64 = 4 << 30;
+
+fn new_wasm_engine(limits: &GuestLimits, reservation: u64) -> wasmtime::Result<wasmtime::Engine> {
     // Beside the calls in flight, every component keeps a few idle instances, and every mapper generation (the live one, a candidate, those
     // still finishing a batch) has some. A source or sink built with wstd has three core instances.
     let instances = u32::try_from(limits.calls_in_flight + 256).unwrap_or(u32::MAX);
@@ -99,7 +107,7 @@ fn new_wasm_engine(limits: &GuestLimits) -> wasmtime::Result<wasmtime::Engine> {
         .compiler_inlining(Inlining::Yes)
         .cranelift_nan_canonicalization(true)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(16))
-        .memory_reservation(limits.memory_bytes as u64);
+        .memory_reservation(reservation);
     #[expect(clippy::disallowed_methods, reason = "this is the one engine")]
     wasmtime::Engine::new(&config)
 }

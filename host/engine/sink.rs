@@ -48,6 +48,15 @@ impl Sink {
             .await
     }
 
+    /// One harmless request: whether the credential reaches the destination.
+    pub async fn probe(&self, ticket: Arc<Ticket>, destination: &Destination) -> Result<Outcome, Fault> {
+        self.pool
+            .call("probe", Some(ticket), async |store, guest| {
+                guest.convey_pipeline_conversions_sink().call_probe(store, destination).await
+            })
+            .await
+    }
+
     /// The platform's wire form, one JSON text an event, without a request.
     pub async fn encode(&self, destination: &Destination, events: &[ConversionEvent]) -> Result<Vec<String>, Fault> {
         const CALL: &str = "encode";

@@ -1,9 +1,10 @@
 //! Outcome, attempt, now → verdict. Pure: everything it depends on is handed in.
 
+use super::crm::{CrmError, Executed};
 use super::retry::backoff;
 use crate::clock::Millis;
 use crate::engine::{Outcome, SourceError};
-use crate::store::{Told, Verdict};
+use crate::store::{Carried, StoreError, Told, Verdict};
 
 /// What a judgement depends on besides the outcome.
 #[derive(Clone, Copy, Debug)]
@@ -26,8 +27,17 @@ impl Circumstances {
     }
 }
 
-/// What happens to one event, and whether its destination must be paused with which reason.
-pub fn judge_event(outcome: &Outcome, resend: bool, given: Circumstances) -> (Verdict, Option<String>) {
+/// Why a destination must rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Halt {
+    /// The platform's word.
+    pub reason: String,
+    /// Whether it goes on by itself once its credential works; otherwise a person must act.
+    pub heals: bool,
+}
+
+/// What happens to one event, and whether its destination must rest.
+pub fn judge_event(outcome: &Outcome, resend: bool, given: Circumstances) -> (Verdict, Option<Halt>) {
     let retry = |wished_ms, reason: &str| match given.next(wished_ms) {
         Some(at) => Verdict::Retry { at, reason: reason.to_owned() },
         None => Verdict::Dead { reason: format!("no time is left to try again: {reason}"), expired: true },
@@ -38,7 +48,8 @@ pub fn judge_event(outcome: &Outcome, resend: bool, given: Circumstances) -> (Ve
         Outcome::Expired(reason) => (Verdict::Dead { reason: reason.clone(), expired: true }, None),
         Outcome::Throttled(wished) => (retry(wished.map(u64::from), "throttled"), None),
         Outcome::Unavailable(reason) => (retry(None, reason), None),
-        Outcome::Unauthorized(reason) | Outcome::Blocked(reason) => (retry(None, reason), Some(reason.clone())),
+        Outcome::Unauthorized(reason) => (retry(None, reason), Some(Halt { reason: reason.clone(), heals: true })),
+        Outcome::Blocked(reason) => (retry(None, reason), Some(Halt { reason: reason.clone(), heals: false })),
         Outcome::Unknown(_) if !resend => (Verdict::Ambiguous { resend_at: None }, None),
         Outcome::Unknown(_) => {
             (Verdict::Ambiguous { resend_at: Some(given.now + backoff(given.tries, given.jitter, None)) }, None)
@@ -66,6 +77,31 @@ pub fn judge_delivery(error: &SourceError, given: Circumstances) -> Told {
     }
 }
 
+/// What happens to a command that was tried. A store that fails is no verdict.
+pub fn judge_command(done: Result<Executed, CrmError>, given: Circumstances) -> Result<Carried, StoreError> {
+    /// A component that breaks on a command breaks on it again.
+    const FAULTS: u32 = 3;
+    let retry = |at: Option<Millis>, reason: String| match at {
+        Some(at) => Carried::Retry { at, reason },
+        None => Carried::Dead { reason: format!("no time is left to try again: {reason}") },
+    };
+    Ok(match done {
+        Ok(_) => Carried::Done,
+        Err(CrmError::Store(error)) => return Err(error),
+        Err(CrmError::Source(error)) => match judge_delivery(&error, given) {
+            Told::Retry { at, reason } => Carried::Retry { at, reason },
+            Told::Dead { reason } => Carried::Dead { reason },
+            Told::Changes(_) | Told::Silent(_) => Carried::Dead { reason: CrmError::Source(error).to_string() },
+        },
+        Err(CrmError::Spent { wait_s }) => {
+            retry(given.next(Some(wait_s * 1_000)), "the location's allowance is spent".to_owned())
+        }
+        Err(error @ CrmError::Grant(_)) => retry(given.next(Some(60_000)), error.to_string()),
+        Err(error @ CrmError::Fault(_)) if given.tries < FAULTS => retry(given.next(None), error.to_string()),
+        Err(error) => Carried::Dead { reason: error.to_string() },
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,14 +113,15 @@ mod tests {
         let dead = |reason: &str, expired| Verdict::Dead { reason: reason.to_owned(), expired };
         let retry = |at, reason: &str| Verdict::Retry { at, reason: reason.to_owned() };
         let text = || "why".to_owned();
+        let halt = |heals| Some(Halt { reason: text(), heals });
         for (outcome, verdict, pause) in [
             (Outcome::Accepted(Some("t".into())), Verdict::Done { trace: Some("t".into()) }, None),
             (Outcome::Rejected(text()), dead("why", false), None),
             (Outcome::Expired(text()), dead("why", true), None),
             (Outcome::Throttled(Some(30_000)), retry(1_031_000, "throttled"), None),
             (Outcome::Unavailable(text()), retry(1_001_000, "why"), None),
-            (Outcome::Unauthorized(text()), retry(1_001_000, "why"), Some(text())),
-            (Outcome::Blocked(text()), retry(1_001_000, "why"), Some(text())),
+            (Outcome::Unauthorized(text()), retry(1_001_000, "why"), halt(true)),
+            (Outcome::Blocked(text()), retry(1_001_000, "why"), halt(false)),
             (Outcome::Unknown(text()), Verdict::Ambiguous { resend_at: Some(1_001_000) }, None),
         ] {
             assert_eq!(judge_event(&outcome, true, GIVEN), (verdict, pause), "{outcome:?}");

@@ -33,6 +33,8 @@ pub(super) enum Step {
     Translate,
     /// Events leave.
     Ship,
+    /// Commands of rules are carried out.
+    Execute,
 }
 
 impl Step {
@@ -40,7 +42,7 @@ impl Step {
     fn lanes(self) -> usize {
         match self {
             Step::Meet => 1,
-            Step::Poll => 16,
+            Step::Poll | Step::Execute => 16,
             Step::Read | Step::Ship => 64,
             Step::Translate => 4,
         }
@@ -92,6 +94,7 @@ impl Flow {
             Step::Read => self.wake.read.clone(),
             Step::Translate => self.wake.translate.clone(),
             Step::Ship => self.wake.ship.clone(),
+            Step::Execute => self.wake.execute.clone(),
         }
     }
 
@@ -103,6 +106,7 @@ impl Flow {
             Step::Read => self.store.connections_waiting(now).await,
             Step::Translate => self.store.changes_waiting(now).await,
             Step::Ship => self.store.destinations_waiting(now).await,
+            Step::Execute => self.store.commands_waiting(now).await,
         }?;
         Ok(lanes.into_iter().map(|Waiting { name, .. }| name).collect())
     }
@@ -118,7 +122,7 @@ impl Flow {
     fn width(&self, step: Step, name: &str) -> usize {
         match step {
             Step::Meet => 1,
-            Step::Poll | Step::Read | Step::Translate => {
+            Step::Poll | Step::Read | Step::Translate | Step::Execute => {
                 usize::from(self.plan().connections.contains_key(name) && !self.is_paused(name))
             }
             Step::Ship => self.plan().destinations.get(name).map_or(0, |destination| destination.in_flight),
@@ -133,6 +137,7 @@ impl Flow {
             Step::Read => self.read_once(&name).await,
             Step::Translate => self.translate_once(&name).await,
             Step::Ship => self.ship_once(&name).await,
+            Step::Execute => self.execute_once(&name).await,
         };
         let rest = match worked {
             // Nothing tells whether there is something to meet: it is looked for.

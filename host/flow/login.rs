@@ -267,7 +267,7 @@ impl Flow {
         let at = self.clock.now_ms();
         let reason = format!("its grant was revoked here; connect it anew: convey auth login {connection}");
         let scope = PauseScope::Connection(connection.to_owned());
-        self.pause(Pause { scope, reason, at, by: "revoke".to_owned() }).await?;
+        self.pause(Pause { scope, reason, at, by: "revoke".to_owned(), heals: false }).await?;
         self.store.drop_token(&holder_name(connection)).await?;
         if let Some(holder) = known.holder() {
             holder.forget();

@@ -85,6 +85,7 @@ impl Flow {
             reason: format!("made by an install; when its mapping is right: convey resume --connection {name}"),
             at,
             by: "install".to_owned(),
+            heals: false,
         };
         let installed = Installed {
             name: name.clone(),
@@ -129,7 +130,7 @@ impl Flow {
             let reason = "the app was removed from the location; connect it anew: convey auth login ".to_owned() + name;
             self.store.drop_token(&holder_name(name)).await?;
             let scope = PauseScope::Connection(name.clone());
-            self.pause(Pause { scope, reason, at, by: "uninstall".to_owned() }).await?;
+            self.pause(Pause { scope, reason, at, by: "uninstall".to_owned(), heals: false }).await?;
             if let Some(holder) = plan.connections.get(name).and_then(|known| known.holder()) {
                 holder.forget();
             }

@@ -5,8 +5,10 @@ mod carry;
 mod case;
 mod crm;
 mod effects;
+mod execute;
 mod export;
 mod generation;
+mod heal;
 pub mod judge;
 mod lanes;
 mod login;
@@ -77,6 +79,10 @@ pub struct Wake {
     pub translate: Arc<Notify>,
     /// Events were settled, or a destination was resumed.
     pub ship: Arc<Notify>,
+    /// Rules asked for commands.
+    pub execute: Arc<Notify>,
+    /// A destination rests until its credential works.
+    pub heal: Arc<Notify>,
 }
 
 /// The steps and what they share.
@@ -133,7 +139,7 @@ impl Flow {
     pub fn replan(&self, plan: Plan) {
         self.plan.store(Arc::new(plan));
         self.naps.end();
-        for step in [&self.wake.meet, &self.wake.poll, &self.wake.read, &self.wake.ship] {
+        for step in [&self.wake.meet, &self.wake.poll, &self.wake.read, &self.wake.ship, &self.wake.heal] {
             step.notify_one();
         }
     }
@@ -150,9 +156,10 @@ impl Flow {
     /// Runs every step until the flow is stopped, then until what is under way has ended.
     pub async fn run(self: Arc<Self>) {
         self.running.store(true, Ordering::Release);
-        let steps = [Step::Meet, Step::Poll, Step::Read, Step::Translate, Step::Ship]
+        let steps = [Step::Meet, Step::Poll, Step::Read, Step::Translate, Step::Ship, Step::Execute]
             .map(|step| tokio::spawn(self.clone().work(step)));
-        for step in steps {
+        let healing = tokio::spawn(self.clone().heal());
+        for step in steps.into_iter().chain([healing]) {
             if let Err(error) = step.await {
                 tracing::error!(%error, "a step broke");
             }
@@ -174,7 +181,7 @@ impl Flow {
         self.store.resume(scope).await?;
         self.look_at_pauses().await?;
         self.naps.end();
-        for step in [&self.wake.poll, &self.wake.read, &self.wake.translate, &self.wake.ship] {
+        for step in [&self.wake.poll, &self.wake.read, &self.wake.translate, &self.wake.ship, &self.wake.execute] {
             step.notify_one();
         }
         Ok(())
@@ -202,6 +209,13 @@ impl Flow {
         }
         tracing::warn!(connection = %connection.name, state = %trouble.state, "{}", trouble.text);
         let scope = PauseScope::Connection(connection.name.clone());
-        self.pause(Pause { scope, reason: trouble.text, at: self.clock.now_ms(), by: "convey".to_owned() }).await
+        self.pause(Pause {
+            scope,
+            reason: trouble.text,
+            at: self.clock.now_ms(),
+            by: "convey".to_owned(),
+            heals: false,
+        })
+        .await
     }
 }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use crate::clock::Millis;
-use crate::config::{Access, Schedule};
+use crate::config::{Access, Schedule, WriteBack};
 use crate::contract::{ActionSource, COMMANDS, ConversionEvent, Operation};
 use crate::egress::oauth::{Client, Holder};
 use crate::egress::{Credential, Grant, Limiter, Reservation, Ticket};
 use crate::engine::{Needs, Sink, SinkDestination, SinkProfile, Source, SourceProfile, Subject, Sweep};
+use crate::store::Brake;
 
 /// A right to ask, from which a ticket is made for every call.
 #[derive(Clone)]
@@ -50,6 +51,8 @@ pub struct Connection {
     pub access: Access,
     /// What the location allows, shared by every call.
     pub limiter: Arc<Limiter>,
+    /// What is written to a contact once its event was delivered.
+    pub write_back: WriteBack,
     /// What the settings ask of the host.
     pub needs: Needs,
     /// What happened before is the past: remembered, never told.
@@ -151,6 +154,8 @@ pub struct Destination {
     pub in_flight: usize,
     /// Whether an attempt without an answer is sent again with the same ids.
     pub resend: bool,
+    /// How many events of one rule an hour may hold.
+    pub brake: Brake,
 }
 
 /// Events leave with this much time to spare before the platform would refuse them.

@@ -7,7 +7,7 @@ use super::Flow;
 use super::translate::{settled, translate_each};
 use crate::clock::Millis;
 use crate::contract::Change;
-use crate::store::{AuditRow, NewEvent, Retold, Standing, StoreError, StoredChange, Translated, Window};
+use crate::store::{AuditRow, Brake, NewEvent, Retold, Standing, StoreError, StoredChange, Translated, Window};
 
 /// Changes that one look at the past takes.
 const BATCH: usize = 256;
@@ -147,7 +147,8 @@ impl Flow {
             match settled(&connection, change, answer) {
                 Translated::Events(events) => {
                     let meant = |event: &NewEvent| replay.rule.as_ref().is_none_or(|rule| *rule == event.rule);
-                    proposed.extend(events.into_iter().filter(meant).map(|event| (row, event)));
+                    let events = events.into_iter().filter(meant);
+                    proposed.extend(events.map(|event| (row, NewEvent { brake: Brake::OFF, ..event })));
                 }
                 Translated::Dead { .. } => report.dead += 1,
                 Translated::Skip { .. } | Translated::Retry { .. } => report.skipped += 1,
@@ -197,7 +198,7 @@ impl Replayed {
 #[cfg(test)]
 mod tests {
     use super::{Replayed, Standing};
-    use crate::store::NewEvent;
+    use crate::store::{Brake, NewEvent};
 
     #[test]
     fn only_what_nobody_was_told_and_is_not_too_late_is_sent() {
@@ -209,6 +210,7 @@ mod tests {
             occurred_at: 1,
             deadline,
             bytes: Vec::new(),
+            brake: Brake::OFF,
         };
         let mut report = Replayed::default();
         let all = [Standing::New, Standing::Unsent, Standing::Told, Standing::MayBeTold];

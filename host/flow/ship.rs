@@ -2,7 +2,7 @@
 //! becomes its verdict.
 
 use super::Flow;
-use super::judge::{Circumstances, judge_event};
+use super::judge::{Circumstances, Halt, judge_event};
 use super::plan::Destination;
 use crate::contract::ConversionEvent;
 use crate::engine::{Fault, Outcome, Shipment};
@@ -43,17 +43,27 @@ impl Flow {
             for (event, said) in rows.iter().zip(&outcomes) {
                 let given =
                     Circumstances { now, tries: event.tries + 1, jitter: fastrand::f64(), deadline: event.deadline };
-                let (verdict, reason) = judge_event(said, destination.resend, given);
+                let (verdict, halt) = judge_event(said, destination.resend, given);
                 items.push((event.row, verdict));
-                pause = pause.or(reason);
+                pause = pause.or(halt);
             }
         }
         let now = self.clock.now_ms();
-        let pause = pause.map(|reason| {
-            tracing::error!(destination = name, %reason, "paused: a person must act, then `convey resume {name}`");
-            Pause { scope: PauseScope::Destination(name.to_owned()), reason, at: now, by: "convey".to_owned() }
+        let pause = pause.map(|Halt { reason, heals }| {
+            let next = if heals {
+                "it goes on by itself once its token works; nothing is lost meanwhile".to_owned()
+            } else {
+                format!("a person must act, then `convey resume {name}`")
+            };
+            tracing::error!(destination = name, %reason, "paused: {next}");
+            Pause { scope: PauseScope::Destination(name.to_owned()), reason, at: now, by: "convey".to_owned(), heals }
         });
+        let paused = pause.is_some();
         self.store.settle_shipped(ShipSettlement { attempt, now, outcome: outcome.to_owned(), items, pause }).await?;
+        if paused {
+            self.look_at_pauses().await?;
+            self.wake.heal.notify_one();
+        }
         Ok(count)
     }
 

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::Flow;
 use super::carry::Uncarried;
+use super::execute::wanted;
 use super::plan::Connection;
 use crate::contract::{Change, Effect, Proposal, kind, skip_code};
 use crate::engine::{Fault, FaultKind, Mapper, Translation};
-use crate::store::{NewEvent, StoreError, StoredChange, Translated, TranslatedChange, TranslationSettlement};
+use crate::store::{Braked, NewEvent, StoreError, StoredChange, Translated, TranslatedChange, TranslationSettlement};
 
 /// The most changes one call carries over the border.
 const BATCH: usize = 256;
@@ -38,19 +39,30 @@ impl Flow {
                 }
                 Err(error) => {
                     let reason = format!("the stored change cannot be read: {error}");
-                    items.push(TranslatedChange { row, answer: Translated::Dead { reason } });
+                    items.push(TranslatedChange { row, answer: Translated::Dead { reason }, commands: Vec::new() });
                 }
             }
         }
         let answers = translate_each(&generation.mapper, &changes).await;
         let answered = rows.into_iter().zip(changes).zip(answers);
-        items.extend(
-            answered
-                .map(|((row, change), answer)| TranslatedChange { row, answer: settled(&connection, &change, answer) }),
-        );
+        items.extend(answered.map(|((row, change), answer)| {
+            let commands = match &answer {
+                Ok(Ok(proposals)) => wanted(&connection, &change, proposals),
+                _ => Vec::new(),
+            };
+            TranslatedChange { row, answer: settled(&connection, &change, answer), commands }
+        }));
         let settlement = TranslationSettlement { generation: generation.id, now: self.clock.now_ms(), items };
-        self.store.settle_translated(settlement).await?;
+        for Braked { destination, rule, most } in self.store.settle_translated(settlement).await? {
+            tracing::error!(
+                destination,
+                rule,
+                most,
+                "the brake holds: a rule asks for more events in this hour than usual; the rest is parked as dead with the reason `brake`"
+            );
+        }
         self.wake.ship.notify_one();
+        self.wake.execute.notify_one();
         Ok(count)
     }
 }
@@ -120,6 +132,7 @@ fn events(connection: &Connection, proposals: &[Proposal]) -> Translated {
             occurred_at: event.occurred_at,
             deadline: destination.deadline(event),
             bytes: bytes.clone(),
+            brake: destination.brake,
         }));
     }
     Translated::Events(events)

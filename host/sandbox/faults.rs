@@ -1,22 +1,21 @@
 //! Faults on request: what the CRM or the ad platform does wrong, how often and for how long.
 
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+mod book;
+
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::sync::watch;
 
 use super::crm::reply::About;
 use super::error::SandboxError;
-use super::requests::Side;
-use super::world::{World, lock};
+use super::world::World;
+pub use book::FaultBook;
 
 /// What either platform does wrong from now on; absent: nothing.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -54,11 +53,19 @@ pub struct Fault {
     pub unauthorized: u64,
     /// Ads: answer with this error code (HTTP 400 unless `status` says otherwise).
     pub code: Option<i64>,
-    /// Ads: the subcode that goes with `code` or `reject_event_ids`.
+    /// Ads: the subcode that goes with `code`, `reject_event_ids` or `reject_share`.
     pub subcode: Option<i64>,
-    /// Ads: events with these ids are invalid, and so is the request that holds one.
+    /// Ads: events with these ids are invalid in a way only the platform sees, and so is the request that holds one.
     pub reject_event_ids: Vec<String>,
-    /// Ads: accept the events, then cut the connection without an answer.
+    /// Ads: so are events by a hash of their id, this share of all ids, 0 to 1: the same id is always judged the same.
+    pub reject_share: f64,
+    /// Ads: with a `code` that throttles: the minutes until there is room again, as the usage headers say them; 1 unless said.
+    pub regain_access_min: Option<u64>,
+    /// Ads: the usage headers say that this much of the allowance is used, in percent.
+    pub used: Option<u32>,
+    /// Ads: do what was asked first; what else the fault does comes in place of the answer.
+    pub obey: bool,
+    /// Ads: do what was asked, then cut the connection without an answer.
     pub drop_answer: bool,
     /// Ads: answer an HTML page (HTTP 503 unless `status` says otherwise).
     pub html: bool,
@@ -82,6 +89,10 @@ impl Default for Fault {
             code: None,
             subcode: None,
             reject_event_ids: Vec::new(),
+            reject_share: 0.0,
+            regain_access_min: None,
+            used: None,
+            obey: false,
             drop_answer: false,
             html: false,
             empty: false,
@@ -92,130 +103,77 @@ impl Default for Fault {
 impl Faults {
     /// Refuses what the named platform could not do: a key that nothing enforces would be a lie.
     pub fn check(&self) -> Result<(), SandboxError> {
-        for fault in [&self.crm, &self.ads].into_iter().flatten() {
-            if !(0.0..=1.0).contains(&fault.share) {
-                return Err(SandboxError::Asked("share is a part of 1: use 0 to 1".to_owned()));
-            }
-            if fault.status.is_some_and(|status| !(400..=599).contains(&status)) {
-                return Err(SandboxError::Asked("status is the status of an error: use 400 to 599".to_owned()));
-            }
-        }
-        if self.crm.as_ref().is_some_and(|fault| {
-            fault.code.is_some()
-                || fault.subcode.is_some()
-                || !fault.reject_event_ids.is_empty()
-                || fault.drop_answer
-                || fault.html
-                || fault.empty
-        }) {
-            let keys = "code, subcode, reject_event_ids, drop_answer, html and empty";
-            return Err(SandboxError::Asked(format!("{keys} are faults of the ad platform: name them under ads")));
-        }
-        if self.ads.as_ref().is_some_and(|fault| fault.rate_limit || fault.location.is_some() || fault.unauthorized > 0)
-        {
+        self.crm.as_ref().map_or(Ok(()), Fault::check_crm)?;
+        self.ads.as_ref().map_or(Ok(()), Fault::check_ads)
+    }
+}
+
+impl Fault {
+    /// Refuses what the ad platform could not do.
+    pub fn check_ads(&self) -> Result<(), SandboxError> {
+        self.check_shape()?;
+        if self.rate_limit || self.location.is_some() || self.unauthorized > 0 {
             let keys = "rate_limit, location and unauthorized";
             return Err(SandboxError::Asked(format!("{keys} are faults of the CRM: name them under crm")));
         }
-        if self.crm.as_ref().is_some_and(|fault| fault.location.is_some() && (fault.status.is_some() || fault.echo)) {
+        if self.regain_access_min.is_some() && !self.code.is_some_and(throttles) {
+            let text = "regain_access_min goes with a code that throttles: 4, 17, 32, 341, 613 or 80000 to 80014";
+            return Err(SandboxError::Asked(text.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Whether an event with this id is one that `reject_event_ids` or `reject_share` makes invalid.
+    pub fn rejects(&self, event_id: &str) -> bool {
+        self.reject_event_ids.iter().any(|rejected| rejected == event_id) || placed(event_id) < self.reject_share
+    }
+
+    fn check_crm(&self) -> Result<(), SandboxError> {
+        self.check_shape()?;
+        if self.of_ads() {
+            let keys = "code, subcode, reject_event_ids, reject_share, regain_access_min, used, obey, drop_answer, html and empty";
+            return Err(SandboxError::Asked(format!("{keys} are faults of the ad platform: name them under ads")));
+        }
+        if self.location.is_some() && (self.status.is_some() || self.echo) {
             let text = "a location is known only once it was asked: with location use latency_ms and hold";
             return Err(SandboxError::Asked(text.to_owned()));
         }
         Ok(())
     }
-}
 
-/// The faults in force.
-pub struct FaultBook {
-    armed: Mutex<Armed>,
-    released: watch::Sender<u64>,
-}
-
-struct Armed {
-    crm: Option<Arc<Fault>>,
-    ads: Option<Arc<Fault>>,
-    left: [Option<u64>; 2],
-    unauthorized: u64,
-    rng: Rng,
-}
-
-/// A fault that one request met.
-pub struct Met {
-    /// What happens to it.
-    pub fault: Arc<Fault>,
-    released: watch::Receiver<u64>,
-}
-
-impl FaultBook {
-    /// No fault; `rng` decides which requests meet one that has a share.
-    pub fn new(rng: Rng) -> Self {
-        let armed = Armed { crm: None, ads: None, left: [None; 2], unauthorized: 0, rng };
-        Self { armed: Mutex::new(armed), released: watch::Sender::new(0) }
+    /// Whether it has a key that only the ad platform enforces.
+    fn of_ads(&self) -> bool {
+        let numbers =
+            self.code.is_some() || self.subcode.is_some() || self.regain_access_min.is_some() || self.used.is_some();
+        let events = !self.reject_event_ids.is_empty() || self.reject_share > 0.0;
+        numbers || events || self.obey || self.drop_answer || self.html || self.empty
     }
 
-    /// Replaces all faults and lets go of every request that was held.
-    pub fn set(&self, faults: Faults) {
-        let mut armed = lock(&self.armed);
-        armed.left = [&faults.crm, &faults.ads].map(|fault| fault.as_ref().and_then(|fault| fault.times));
-        armed.unauthorized = faults.crm.as_ref().map_or(0, |fault| fault.unauthorized);
-        armed.crm = faults.crm.map(Arc::new);
-        armed.ads = faults.ads.map(Arc::new);
-        // Under the lock: whoever drew the old fault is subscribed already and hears this.
-        self.released.send_modify(|turn| *turn += 1);
-    }
-
-    /// Whether the CRM enforces its own allowance.
-    pub fn rate_limit(&self) -> bool {
-        lock(&self.armed).crm.as_ref().is_some_and(|fault| fault.rate_limit)
-    }
-
-    /// Whether this request's good token is to be called bad; counts it.
-    pub fn unauthorized(&self) -> bool {
-        let mut armed = lock(&self.armed);
-        let met = armed.unauthorized > 0;
-        armed.unauthorized = armed.unauthorized.saturating_sub(1);
-        met
-    }
-
-    /// The fault the next request to `side` meets before anything is known of it.
-    pub fn draw(&self, side: Side) -> Option<Met> {
-        self.draw_at(side, None)
-    }
-
-    /// The fault that the answer about this location meets, by its id.
-    pub fn draw_about(&self, location: &str) -> Option<Met> {
-        self.draw_at(Side::Crm, Some(location))
-    }
-
-    fn draw_at(&self, side: Side, location: Option<&str>) -> Option<Met> {
-        let mut guard = lock(&self.armed);
-        let armed = &mut *guard;
-        let fault = match side {
-            Side::Crm => armed.crm.clone()?,
-            Side::Ads => armed.ads.clone()?,
-        };
-        if fault.location.as_deref() != location {
-            return None;
+    fn check_shape(&self) -> Result<(), SandboxError> {
+        for (key, share) in [("share", self.share), ("reject_share", self.reject_share)] {
+            if !(0.0..=1.0).contains(&share) {
+                return Err(SandboxError::Asked(format!("{key} is a part of 1: use 0 to 1")));
+            }
         }
-        let left = &mut armed.left[side as usize];
-        if *left == Some(0) || (fault.share < 1.0 && armed.rng.f64() >= fault.share) {
-            return None;
+        if self.status.is_some_and(|status| !(400..=599).contains(&status)) {
+            return Err(SandboxError::Asked("status is the status of an error: use 400 to 599".to_owned()));
         }
-        *left = left.map(|times| times - 1);
-        Some(Met { fault, released: self.released.subscribe() })
+        Ok(())
     }
 }
 
-impl Met {
-    /// Waits as long as the fault says.
-    pub async fn wait(&mut self) {
-        if self.fault.latency_ms > 0 {
-            tokio::time::sleep(Duration::from_millis(self.fault.latency_ms)).await;
-        }
-        if self.fault.hold {
-            // An error means that the sandbox is going away, and that lets go as well.
-            let _ = self.released.changed().await;
-        }
-    }
+/// Whether an error code of the ad platform tells that too much was asked.
+pub fn throttles(code: i64) -> bool {
+    matches!(code, 4 | 17 | 32 | 341 | 613 | 80_000..=80_014)
+}
+
+/// Where between 0 and 1 a text falls: FNV-1a, whose high bits are mixed once more because the last letters hardly reach them.
+fn placed(text: &str) -> f64 {
+    let hash = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    mixed as f64 / u64::MAX as f64
 }
 
 /// Lets the answer wait where it is about the location a fault names.
@@ -258,53 +216,23 @@ pub fn retry_after(mut response: Response, fault: &Fault) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::{Fault, FaultBook, Faults};
-    use crate::sandbox::requests::Side;
+    use super::{Fault, Faults};
 
     fn crm(fault: Fault) -> Faults {
         Faults { crm: Some(fault), ads: None }
     }
 
     #[test]
-    fn a_fault_ends_after_its_times_and_keeps_to_its_side() {
-        let book = FaultBook::new(fastrand::Rng::with_seed(1));
-        book.set(crm(Fault { status: Some(503), times: Some(2), ..Fault::default() }));
-        let met: Vec<bool> = (0..4).map(|_| book.draw(Side::Crm).is_some()).collect();
-        assert_eq!(met, [true, true, false, false]);
-        assert!(book.draw(Side::Ads).is_none());
-    }
-
-    #[test]
-    fn a_fault_of_one_location_is_met_by_its_answers_only() {
-        let book = FaultBook::new(fastrand::Rng::with_seed(1));
-        book.set(crm(Fault { latency_ms: 5, location: Some("a".to_owned()), times: Some(1), ..Fault::default() }));
-        assert!(book.draw(Side::Crm).is_none() && book.draw_about("b").is_none());
-        assert!(book.draw_about("a").is_some() && book.draw_about("a").is_none());
-        book.set(crm(Fault { latency_ms: 5, ..Fault::default() }));
-        assert!(book.draw(Side::Crm).is_some() && book.draw_about("a").is_none());
-    }
-
-    #[test]
-    fn so_many_good_tokens_are_called_bad() {
-        let book = FaultBook::new(fastrand::Rng::with_seed(1));
-        book.set(crm(Fault { unauthorized: 2, ..Fault::default() }));
-        assert_eq!([(); 3].map(|()| book.unauthorized()), [true, true, false]);
-    }
-
-    #[test]
-    fn a_share_is_met_by_about_its_part() {
-        let book = FaultBook::new(fastrand::Rng::with_seed(1));
-        book.set(crm(Fault { share: 0.2, ..Fault::default() }));
-        let met = (0..2_000).filter(|_| book.draw(Side::Crm).is_some()).count();
-        assert!((300..500).contains(&met), "{met}");
-    }
-
-    #[test]
     fn a_key_the_platform_cannot_enforce_is_refused() {
+        let ads = |fault: Fault| Faults { ads: Some(fault), crm: None }.check();
         assert!(crm(Fault { html: true, ..Fault::default() }).check().is_err());
+        assert!(crm(Fault { reject_share: 0.1, ..Fault::default() }).check().is_err());
         assert!(crm(Fault { share: 2.0, ..Fault::default() }).check().is_err());
-        assert!(Faults { ads: Some(Fault { rate_limit: true, ..Fault::default() }), crm: None }.check().is_err());
-        assert!(Faults { ads: Some(Fault { unauthorized: 1, ..Fault::default() }), crm: None }.check().is_err());
+        assert!(ads(Fault { rate_limit: true, ..Fault::default() }).is_err());
+        assert!(ads(Fault { unauthorized: 1, ..Fault::default() }).is_err());
+        assert!(ads(Fault { reject_share: 1.1, ..Fault::default() }).is_err());
+        assert!(ads(Fault { regain_access_min: Some(5), code: Some(100), ..Fault::default() }).is_err());
+        assert!(ads(Fault { regain_access_min: Some(5), code: Some(80_004), ..Fault::default() }).is_ok());
         let one = Fault { location: Some("a".to_owned()), status: Some(503), ..Fault::default() };
         assert!(crm(one).check().is_err());
         assert!(serde_json::from_str::<Faults>(r#"{"crm":{"latency":5}}"#).is_err());
@@ -313,13 +241,15 @@ mod tests {
         assert!(good.check().is_ok());
     }
 
-    #[tokio::test]
-    async fn a_held_request_goes_on_when_faults_are_set_again() {
-        let book = FaultBook::new(fastrand::Rng::with_seed(1));
-        book.set(crm(Fault { hold: true, ..Fault::default() }));
-        let mut met = book.draw(Side::Crm).expect("a fault");
-        let waiting = tokio::spawn(async move { met.wait().await });
-        book.set(Faults::default());
-        waiting.await.expect("released");
+    #[test]
+    fn events_are_refused_by_name_or_by_a_share_of_all_names() {
+        let named = Fault { reject_event_ids: vec!["evil".to_owned()], ..Fault::default() };
+        assert!(named.rejects("evil") && !named.rejects("good"));
+        let share = Fault { reject_share: 0.1, ..Fault::default() };
+        let rejected: Vec<bool> = (0..5_000).map(|turn| share.rejects(&format!("e{turn}"))).collect();
+        let count = rejected.iter().filter(|rejected| **rejected).count();
+        assert!((400..600).contains(&count), "{count}");
+        assert_eq!(share.rejects("e17"), rejected[17]);
+        assert!((0..5_000).all(|turn| !Fault::default().rejects(&format!("e{turn}"))));
     }
 }

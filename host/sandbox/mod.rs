@@ -24,6 +24,7 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +35,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use ads::Accepted;
+pub use ads::{Accepted, AudienceShown, Count, Repeated};
 pub use crm::limits::{Allowance, Tally};
 pub use crm::oauth::grants::TokenCall;
 pub use error::SandboxError;
@@ -115,6 +116,12 @@ pub struct Summary {
     pub datasets: Vec<String>,
     /// The ad platform's access token.
     pub ads_token: String,
+    /// The secret of the ad platform's app: the key of `appsecret_proof`.
+    pub ads_app_secret: String,
+    /// The ad account, `act_` and digits: where audiences are made.
+    pub ad_account: String,
+    /// A custom audience that is there from the start.
+    pub audience: String,
     /// The key that verifies webhooks: Ed25519, SPKI as PEM.
     pub webhook_public_key: String,
 }
@@ -171,9 +178,30 @@ impl Sandbox {
         self.world.faults.set(faults);
     }
 
+    /// Replaces the fault of one dataset or audience, which it meets in place of the ad platform's; none: the platform's again. A new set of
+    /// faults ends these too.
+    pub fn set_fault_of(&self, object: &str, fault: Option<Fault>) {
+        self.world.faults.set_of(object, fault);
+    }
+
     /// The events the ad platform accepted, in order, without the first `after`.
     pub fn accepted(&self, after: usize) -> Vec<Accepted> {
-        self.world.platform.accepted(after)
+        self.world.platform.accepted(after, usize::MAX)
+    }
+
+    /// How many events the ad platform accepted, repeats among them.
+    pub fn accepted_count(&self) -> usize {
+        self.world.platform.accepted_count()
+    }
+
+    /// The events the ad platform accepted more than once within 48 hours, by dataset, name and id.
+    pub fn repeated(&self) -> Vec<Repeated> {
+        self.world.platform.repeated()
+    }
+
+    /// The people an audience holds, each by key; none when there is no such audience.
+    pub fn members(&self, audience: &str) -> Option<Vec<BTreeMap<String, String>>> {
+        self.world.platform.members(audience, 0, usize::MAX)
     }
 
     /// Where webhooks go from now on that nobody named a target for; none: nowhere.

@@ -1,4 +1,4 @@
-//! The vendor's oddities, each behind a switch.
+//! The vendors' oddities, each behind a switch.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,16 @@ pub struct Quirks {
     pub refresh_grace_ms: u64,
     /// A 429 carries `Retry-After`.
     pub retry_after: bool,
+    /// Ads: every call needs `appsecret_proof`. Without it a proof is checked where one is sent.
+    pub proof_required: bool,
+    /// Ads: the newest version answers a bad token with 400, as the ones before do, and not with 401.
+    pub bad_token_answers_400: bool,
+    /// Ads: website events need `client_user_agent`, as documented.
+    pub website_needs_user_agent: bool,
+    /// Ads: `physical_store` events may be 62 days old.
+    pub store_events_62_days: bool,
+    /// Ads: nobody has accepted the terms of custom audiences yet: error 200 with subcode 1870034.
+    pub audience_terms_open: bool,
 }
 
 impl Default for Quirks {
@@ -32,6 +42,11 @@ impl Default for Quirks {
             drop_state: false,
             refresh_grace_ms: 30_000,
             retry_after: false,
+            proof_required: false,
+            bad_token_answers_400: false,
+            website_needs_user_agent: false,
+            store_events_62_days: false,
+            audience_terms_open: false,
         }
     }
 }

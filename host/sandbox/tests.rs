@@ -2,11 +2,13 @@
 
 mod ads;
 mod announced;
+mod audiences;
 mod control;
 mod crm;
 mod limits;
 mod oauth;
 mod travel;
+mod weather;
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -107,6 +109,19 @@ fn event(summary: &Summary, id: &str) -> Value {
     json!({
         "event_name": "Lead", "event_time": now, "event_id": id, "action_source": "system_generated", "user_data": { "em": [HASH] },
     })
+}
+
+/// The proof that whoever sends `message` knows the app's secret.
+fn proof(summary: &Summary, message: &str) -> String {
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, summary.ads_app_secret.as_bytes());
+    ring::hmac::sign(&key, message.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Text as a query or a form carries it.
+fn urlencoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() { (byte as char).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }
 
 /// What a receiver saw: signature header and raw body, and what it answers next.

@@ -93,6 +93,10 @@ impl World {
             plan: ids::hex(&mut rng, 24),
             locations: Vec::new(),
         };
+        // Drawn last, so that one seed keeps giving the names it gave before these were there.
+        let ads_app_secret = ids::hex(&mut rng, 32);
+        let ad_account = format!("act_{}", ids::digits(&mut rng, 15));
+        let audience = ids::digits(&mut rng, 17);
         let time = Time::new();
         let state = Crm::seeded(&options, time.now_ms());
         let locations: Vec<String> = state.locations.iter().map(|location| location.id.clone()).collect();
@@ -109,6 +113,9 @@ impl World {
             dataset: datasets[0].clone(),
             datasets,
             ads_token,
+            ads_app_secret,
+            ad_account,
+            audience,
             webhook_public_key: signer.public_pem(),
         };
         let names = Names { locations: summary.locations.clone(), ..names };
@@ -116,11 +123,11 @@ impl World {
         Ok(Arc::new(Self {
             faults: FaultBook::new(ids::seeded(options.seed, stream::FAULTS)),
             switches: Mutex::new(Switches::new(&options)),
+            platform: Platform::new(&summary.audience),
             options,
             summary,
             time,
             crm: Mutex::new(state),
-            platform: Platform::default(),
             requests: Requests::default(),
             fired: Mutex::default(),
             dropped: Mutex::default(),

@@ -178,6 +178,9 @@ impl Rows<'_> {
             }
             _ => next,
         };
+        if matches!(verdict, Verdict::Done { .. }) {
+            self.release_commands(event, now)?;
+        }
         self.db
             .prepare_cached(
                 "UPDATE outbox SET state = ?2, due_at = coalesce(?3, due_at), reason = ?4, trace = ?5,

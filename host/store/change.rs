@@ -2,9 +2,11 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 
+use super::brake::{Braked, Pace};
 use super::lane::{Lanes, Waiting};
 use super::outbox::NewEvent;
 use super::rows::{Rows, int, nat, sort_opened};
+use super::wanted::NewCommand;
 use super::{Store, StoreError};
 use crate::clock::Millis;
 use crate::vault::Lookup;
@@ -59,6 +61,8 @@ pub struct TranslatedChange {
     pub row: i64,
     /// What became of it.
     pub answer: Translated,
+    /// What the CRM is to be told, where it was translated.
+    pub commands: Vec<NewCommand>,
 }
 
 /// What a mapper made of a change.
@@ -170,18 +174,21 @@ impl Store {
     }
 
     /// Settles what was translated. Changes that no longer wait are left as they are, and an event whose id its
-    /// destination was told already is not stored again, so the step may be repeated.
+    /// destination was told already is not stored again, so the step may be repeated. Returns the rules whose events
+    /// are parked from now on because they ask for more than their brake lets pass in an hour.
     ///
     /// # Errors
     /// As the disk has it; then nothing was settled.
-    pub async fn settle_translated(&self, settlement: TranslationSettlement) -> Result<(), StoreError> {
+    pub async fn settle_translated(&self, settlement: TranslationSettlement) -> Result<Vec<Braked>, StoreError> {
         let events = settlement.items.iter().filter_map(|item| match &item.answer {
             Translated::Events(events) => Some(events),
             _ => None,
         });
         let weight = events.flatten().map(|event| event.bytes.len()).sum();
         self.write("settle_translated", weight, move |rows| {
-            settlement.items.iter().try_for_each(|item| rows.settle_change(&settlement, item))
+            let mut pace = Pace::default();
+            settlement.items.iter().try_for_each(|item| rows.settle_change(&settlement, item, &mut pace))?;
+            pace.keep(rows, settlement.now)
         })
         .await
     }
@@ -210,7 +217,12 @@ impl Rows<'_> {
         }))
     }
 
-    fn settle_change(&self, settlement: &TranslationSettlement, item: &TranslatedChange) -> Result<(), StoreError> {
+    fn settle_change(
+        &self,
+        settlement: &TranslationSettlement,
+        item: &TranslatedChange,
+        pace: &mut Pace,
+    ) -> Result<(), StoreError> {
         let found: Option<(Lookup, String)> = self
             .db
             .prepare_cached("SELECT subject, kind FROM change WHERE row = ?1 AND state = 'waiting'")?
@@ -222,7 +234,10 @@ impl Rows<'_> {
             Translated::Events(events) => {
                 let mut new = events.is_empty();
                 for event in events {
-                    new |= self.add_event(settlement, item.row, &owner, event)?;
+                    new |= self.add_event(settlement, item.row, &owner, event, pace)?;
+                }
+                for command in &item.commands {
+                    self.want(settlement, item.row, &owner, command)?;
                 }
                 if new { ("done", None, None, None) } else { ("skipped", Some("repeated"), None, None) }
             }

@@ -28,6 +28,8 @@ pub struct Forgotten {
     pub deliveries_dropped: u64,
     /// Changes that were waiting or dead, and are dropped.
     pub changes_dropped: u64,
+    /// Commands to the CRM that were waiting or dead, and are dropped.
+    pub commands_dropped: u64,
     /// Events that were waiting or dead, and are dropped. One in a request that is under way may still arrive.
     pub events_dropped: u64,
 }
@@ -174,6 +176,7 @@ impl Forgotten {
         self.contacts += other.contacts;
         self.deliveries_dropped += other.deliveries_dropped;
         self.changes_dropped += other.changes_dropped;
+        self.commands_dropped += other.commands_dropped;
         self.events_dropped += other.events_dropped;
     }
 }
@@ -190,6 +193,10 @@ impl Rows<'_> {
                 "UPDATE outbox SET state = 'dropped', reason = ?2, done_at = ?3
                  WHERE change IN (SELECT row FROM change WHERE subject = ?1) AND state IN ('waiting', 'dead')",
             )?,
+            commands_dropped: changed(
+                "UPDATE wanted SET state = 'dropped', reason = ?2, done_at = ?3
+                 WHERE subject = ?1 AND state IN ('waiting', 'held', 'dead')",
+            )?,
             changes_dropped: changed(
                 "UPDATE change SET state = 'dropped', reason = ?2, translated_at = ?3
                  WHERE subject = ?1 AND state IN ('waiting', 'dead')",
@@ -204,6 +211,7 @@ impl Rows<'_> {
             "UPDATE outbox SET sealed = x'' WHERE change IN (SELECT row FROM change WHERE subject = ?1) AND length(sealed) > 0",
             "UPDATE change SET sealed = x'' WHERE subject = ?1 AND length(sealed) > 0",
             "UPDATE inbox SET sealed = x'' WHERE subject = ?1 AND length(sealed) > 0",
+            "UPDATE wanted SET sealed = x'' WHERE subject = ?1 AND length(sealed) > 0",
             "DELETE FROM memory WHERE subject = ?1",
             "DELETE FROM polled WHERE subject = ?1",
         ] {
@@ -233,6 +241,12 @@ impl Rows<'_> {
             .execute(params![subject, change, FORGOTTEN, int(now)])?;
         self.db
             .prepare_cached(
+                "UPDATE wanted SET state = 'dropped', reason = ?3, done_at = ?4
+                 WHERE subject = ?1 AND change <> ?2 AND state IN ('waiting', 'held')",
+            )?
+            .execute(params![subject, change, FORGOTTEN, int(now)])?;
+        self.db
+            .prepare_cached(
                 "INSERT INTO forgotten (subject, asked_at, who, why) VALUES (?1, ?2, 'convey', 'the contact was deleted')
                  ON CONFLICT (subject) DO UPDATE SET done_at = NULL",
             )?
@@ -246,6 +260,8 @@ impl Rows<'_> {
             "SELECT subject, why FROM forgotten WHERE done_at IS NULL AND NOT EXISTS (
                  SELECT 1 FROM change JOIN outbox ON outbox.change = change.row
                  WHERE change.subject = forgotten.subject AND outbox.state IN ('waiting', 'in_flight'))
+             AND NOT EXISTS (
+                 SELECT 1 FROM wanted WHERE wanted.subject = forgotten.subject AND wanted.state = 'waiting')
              ORDER BY asked_at LIMIT ?1",
         )?;
         let found = query.query_map([PART as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;

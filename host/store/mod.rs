@@ -10,6 +10,7 @@ mod allowance;
 mod attempt;
 mod audit;
 mod backup;
+mod brake;
 mod change;
 mod command;
 mod decide;
@@ -41,6 +42,7 @@ mod schema;
 mod status;
 mod sweep;
 mod token;
+mod wanted;
 mod why;
 mod writer;
 
@@ -60,6 +62,7 @@ pub use allowance::Use;
 pub use attempt::{Ambiguity, AmbiguousAttempt, ShipSettlement, Verdict};
 pub use audit::{AuditFilter, AuditRow};
 pub use backup::BackedUp;
+pub use brake::{BRAKE, Brake, Braked};
 pub use change::{NewChange, StoredChange, Translated, TranslatedChange, TranslationSettlement};
 pub use command::{Begun, CommandRecord, CommandSettlement, CommandState};
 pub use decide::{Decided, Decision, Pick};
@@ -86,7 +89,8 @@ pub use restore::Restored;
 pub use status::{ChangeStatus, ConnectionStatus, DestinationStatus, HeldLocation, Missed, Status};
 pub use sweep::{Retention, Swept};
 pub use token::{GrantState, HeldToken, NewToken, TokenSummary};
-pub use why::{Why, WhyAttempt, WhyChange, WhyDelivery, WhyEvent, WhyGeneration};
+pub use wanted::{Carried, NewCommand, StoredCommand};
+pub use why::{Why, WhyAttempt, WhyChange, WhyCommand, WhyDelivery, WhyEvent, WhyGeneration};
 
 pub use crate::clock::Millis;
 

@@ -2,6 +2,7 @@
 
 use rusqlite::params;
 
+use super::brake::{BRAKE, Brake, Pace};
 use super::change::TranslationSettlement;
 use super::lane::{Lanes, Waiting};
 use super::rows::{Rows, int, nat, sort_opened};
@@ -26,6 +27,8 @@ pub struct NewEvent {
     pub deadline: Millis,
     /// The event itself; sealed.
     pub bytes: Vec<u8>,
+    /// How many of its kind an hour may hold.
+    pub brake: Brake,
 }
 
 /// Events that may be sent now, under an attempt that is durable already.
@@ -99,6 +102,7 @@ impl Rows<'_> {
         change: i64,
         owner: &Lookup,
         event: &NewEvent,
+        pace: &mut Pace,
     ) -> Result<bool, StoreError> {
         let told = self
             .db
@@ -108,12 +112,14 @@ impl Rows<'_> {
             return Ok(false);
         }
         let sealed = self.seal("outbox", &[&event.destination, &event.event_id], owner, &event.bytes)?;
+        let passes = pace.passes(self, event, settlement.now)?;
+        let (state, reason) = if passes { ("waiting", None) } else { ("dead", Some(BRAKE)) };
         let added = self
             .db
             .prepare_cached(
                 "INSERT INTO outbox (destination, event_id, change, generation, rule, name, occurred_at, deadline,
-                                     state, due_at, created_at, subject, sealed)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'waiting', ?9, ?9, ?10, ?11)
+                                     due_at, created_at, subject, sealed, state, reason, done_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14)
                  ON CONFLICT (destination, event_id) DO NOTHING",
             )?
             .execute(params![
@@ -128,7 +134,13 @@ impl Rows<'_> {
                 int(settlement.now),
                 owner,
                 sealed,
+                state,
+                reason,
+                (!passes).then_some(int(settlement.now)),
             ])?;
+        if added == 1 {
+            pace.count(event, passes);
+        }
         Ok(added == 1
             || self
                 .db

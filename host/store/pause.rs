@@ -48,6 +48,8 @@ pub struct Pause {
     pub at: Millis,
     /// Who asked for it.
     pub by: String,
+    /// Whether it ends by itself, as soon as the destination's credential works again.
+    pub heals: bool,
 }
 
 impl Store {
@@ -83,19 +85,20 @@ impl Store {
 impl Rows<'_> {
     pub(super) fn pause(&self, pause: &Pause) -> Result<(), StoreError> {
         self.db
-            .prepare_cached("INSERT OR IGNORE INTO pause (scope, reason, at, who) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![pause.scope.written(), pause.reason, int(pause.at), pause.by])?;
+            .prepare_cached("INSERT OR IGNORE INTO pause (scope, reason, at, who, heals) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![pause.scope.written(), pause.reason, int(pause.at), pause.by, pause.heals])?;
         Ok(())
     }
 
     pub(super) fn pauses(&self) -> Result<Vec<Pause>, StoreError> {
-        let mut query = self.db.prepare_cached("SELECT scope, reason, at, who FROM pause ORDER BY at, scope")?;
+        let mut query = self.db.prepare_cached("SELECT scope, reason, at, who, heals FROM pause ORDER BY at, scope")?;
         let found = query.query_map([], |row| {
             Ok(Pause {
                 scope: PauseScope::read(row.get_ref(0)?.as_str()?),
                 reason: row.get(1)?,
                 at: nat(row.get(2)?),
                 by: row.get(3)?,
+                heals: row.get(4)?,
             })
         })?;
         Ok(found.collect::<Result<_, _>>()?)

@@ -19,6 +19,8 @@ pub enum QueueKind {
     Change,
     /// An event to be sent.
     Event,
+    /// A command to the CRM that a rule asked for.
+    Command,
 }
 
 impl QueueKind {
@@ -26,6 +28,7 @@ impl QueueKind {
         match text {
             "delivery" => Self::Delivery,
             "change" => Self::Change,
+            "command" => Self::Command,
             _ => Self::Event,
         }
     }
@@ -40,6 +43,8 @@ pub enum QueueState {
     Dead,
     /// Its turn will come.
     Waiting,
+    /// A delivery of a location that no connection has, or a command whose event is not delivered.
+    Held,
     /// In an attempt without an answer so far.
     InFlight,
     /// Past its deadline.
@@ -53,6 +58,7 @@ impl QueueState {
         match self {
             Self::Dead => "dead",
             Self::Waiting => "waiting",
+            Self::Held => "held",
             Self::InFlight => "in_flight",
             Self::Expired => "expired",
             Self::Dropped => "dropped",
@@ -96,17 +102,17 @@ pub struct QueueGroup {
 /// One row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct QueueRow {
-    /// How a person names it: `e12`, `c34`, or a delivery's id.
+    /// How a person names it: `e12`, `c34`, `k56`, or a delivery's id.
     pub name: String,
     /// What it is.
     pub kind: QueueKind,
-    /// The event's, the fact's or the delivery's id.
+    /// The event's, the fact's or the delivery's id, or the command's key.
     pub id: String,
     /// Whose it is; none of a delivery that is held.
     pub connection: Option<String>,
     /// Where it goes, if it is an event.
     pub destination: Option<String>,
-    /// The event's name, or the kind of fact or delivery.
+    /// The event's or command's name, or the kind of fact or delivery.
     pub what: Option<String>,
     /// Where it stands.
     pub state: String,
@@ -126,7 +132,7 @@ pub struct QueueRow {
     pub(super) row: i64,
 }
 
-/// One shape for all three tables.
+/// One shape for all tables.
 const ROWS: &str = "WITH queue AS (
      SELECT 'event' AS kind, outbox.row AS row, outbox.event_id AS id, change.connection AS connection,
             outbox.destination AS destination, outbox.name AS what, outbox.state AS state, outbox.reason AS reason,
@@ -135,6 +141,8 @@ const ROWS: &str = "WITH queue AS (
      FROM outbox LEFT JOIN change ON change.row = outbox.change
      UNION ALL
      SELECT 'change', row, id, connection, NULL, kind, state, reason, tries, 0, occurred_at, due_at, NULL FROM change
+     UNION ALL
+     SELECT 'command', row, key, connection, NULL, name, state, reason, tries, 0, created_at, due_at, NULL FROM wanted
      UNION ALL
      SELECT 'delivery', row, id, connection, NULL, kind, state, reason, tries, 0, received_at, due_at, NULL FROM inbox)";
 
@@ -201,8 +209,8 @@ impl Store {
         .await
     }
 
-    /// The rows that a person's word names: `e12`, `c34`, or the id of an event (once for each destination), of a fact or
-    /// of a delivery, ours or its sender's. Empty if nothing is called so.
+    /// The rows that a person's word names: `e12`, `c34`, `k56`, or the id of an event (once for each destination), of a fact
+    /// or of a delivery, ours or its sender's, or the key of a command. Empty if nothing is called so.
     ///
     /// # Errors
     /// As the database has it.
@@ -225,8 +233,13 @@ impl Rows<'_> {
         if let Some(row) = number('c') {
             return Ok(vec![("change", row)]);
         }
+        if let Some(row) = number('k') {
+            return Ok(vec![("wanted", row)]);
+        }
         let mut found = Vec::new();
-        for (table, column) in [("outbox", "event_id"), ("change", "id"), ("inbox", "id"), ("inbox", "webhook_id")] {
+        let places =
+            [("outbox", "event_id"), ("change", "id"), ("inbox", "id"), ("inbox", "webhook_id"), ("wanted", "key")];
+        for (table, column) in places {
             let mut query = self.db.prepare_cached(&format!("SELECT row FROM {table} WHERE {column} = ?1"))?;
             for row in query.query_map([name], |row| row.get::<_, i64>(0))? {
                 found.push((table, row?));
@@ -240,6 +253,7 @@ impl Rows<'_> {
         let kind = match table {
             "inbox" => "delivery",
             "outbox" => "event",
+            "wanted" => "command",
             other => other,
         };
         let mut query =
@@ -275,6 +289,7 @@ fn kind_word(kind: Option<QueueKind>) -> Option<&'static str> {
         QueueKind::Delivery => "delivery",
         QueueKind::Change => "change",
         QueueKind::Event => "event",
+        QueueKind::Command => "command",
     })
 }
 
@@ -284,6 +299,7 @@ fn queue_row(from: &Row<'_>) -> rusqlite::Result<QueueRow> {
     let name = match kind {
         QueueKind::Event => format!("e{row}"),
         QueueKind::Change => format!("c{row}"),
+        QueueKind::Command => format!("k{row}"),
         QueueKind::Delivery => id.clone(),
     };
     Ok(QueueRow {

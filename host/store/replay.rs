@@ -4,6 +4,7 @@
 use rusqlite::{OptionalExtension, named_params, params};
 use serde::{Deserialize, Serialize};
 
+use super::brake::Pace;
 use super::change::{StoredChange, TranslationSettlement, stored};
 use super::outbox::NewEvent;
 use super::rows::{Rows, int};
@@ -148,9 +149,11 @@ impl Rows<'_> {
             .optional()?;
         let Some(owner) = owner else { return Ok(0) };
         let mut taken = 0;
+        // A person looked at it before: no brake, and no usual hour either.
+        let mut pace = Pace::default();
         for event in &retold.events {
             taken += match self.standing(&event.destination, &event.event_id)? {
-                (Standing::New, _) => u64::from(self.add_event(settlement, retold.change, &owner, event)?),
+                (Standing::New, _) => u64::from(self.add_event(settlement, retold.change, &owner, event, &mut pace)?),
                 (Standing::Unsent, Some(row)) => self.replace_event(settlement, retold.change, &owner, event, row)?,
                 _ => 0,
             };

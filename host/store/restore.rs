@@ -28,6 +28,8 @@ pub struct Restored {
     pub told_since: u64,
     /// Events that wait and may have been told since the copy was made: they are sent under the same ids.
     pub may_repeat: u64,
+    /// Commands to the CRM that may have been carried out since: they are dead until a person decides.
+    pub commands_parked: u64,
     /// Contacts that were forgotten since the copy was made, and are forgotten again.
     pub forgotten_again: u64,
     /// Where the replaced store is now.
@@ -136,7 +138,15 @@ fn fill(
     let step = db.transaction()?;
     let forgotten = match old {
         Some(_) => carry_over(&step, &mut restored)?,
-        None => Vec::new(),
+        None => {
+            // Whether the CRM has them cannot be known, and no CRM removes a repeat.
+            restored.commands_parked = step.execute(
+                "UPDATE wanted SET state = 'dead', reason = 'restored from a backup: it may have been carried out since'
+                 WHERE state IN ('waiting', 'held')",
+                [],
+            )? as u64;
+            Vec::new()
+        }
     };
     restored.may_repeat =
         step.execute("UPDATE outbox SET ambiguous = 1 WHERE state = 'waiting' AND ambiguous = 0", [])? as u64;
@@ -146,7 +156,7 @@ fn fill(
         restored.forgotten_again += rows.forget(&subject, &Wish { at: now, by: who, why })?.contacts;
     }
     let reason = "restored from a backup: look at what may repeat, then resume".to_owned();
-    rows.pause(&Pause { scope: PauseScope::All, reason, at: now, by: "convey".to_owned() })?;
+    rows.pause(&Pause { scope: PauseScope::All, reason, at: now, by: "convey".to_owned(), heals: false })?;
     step.commit()?;
     if old.is_some() {
         db.execute_batch("DETACH old")?;
@@ -188,6 +198,15 @@ fn carry_over(db: &Connection, restored: &mut Restored) -> Result<Vec<(Lookup, S
              WHERE there.destination = main.outbox.destination AND there.event_id = main.outbox.event_id)",
         [],
     )? as u64;
+    // Commands are carried out once by their key.
+    db.execute(
+        "UPDATE main.wanted SET state = there.state, reason = there.reason, done_at = there.done_at
+         FROM old.wanted AS there
+         WHERE there.connection = main.wanted.connection AND there.key = main.wanted.key
+           AND there.state IN ('done', 'dead', 'dropped') AND main.wanted.state IN ('waiting', 'held')",
+        [],
+    )?;
+    db.execute("INSERT OR REPLACE INTO main.command SELECT * FROM old.command", [])?;
     // Of every other event that the replaced store had, the id alone is known here, and it is never told again.
     db.execute(
         "INSERT OR IGNORE INTO main.event_told (destination, event_id)

@@ -28,6 +28,8 @@ pub struct Status {
     pub changes: ChangeStatus,
     /// Events, by destination.
     pub destinations: BTreeMap<String, DestinationStatus>,
+    /// Commands to the CRM that rules asked for, by connection.
+    pub commands: BTreeMap<String, CommandStatus>,
     /// What is paused.
     pub pauses: Vec<Pause>,
 }
@@ -115,6 +117,21 @@ pub struct DestinationStatus {
     pub ambiguous: u64,
 }
 
+/// A connection's commands to its CRM.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct CommandStatus {
+    /// Waiting to be carried out.
+    pub waiting: u64,
+    /// Waiting for their event to be delivered.
+    pub held: u64,
+    /// Carried out.
+    pub done: u64,
+    /// Given up, with a reason.
+    pub dead: u64,
+    /// Ended by a person, or with their contact.
+    pub dropped: u64,
+}
+
 impl Store {
     /// How much stands where at `now`. Reads indexes only, yet all of them: for people, not for loops.
     ///
@@ -126,6 +143,7 @@ impl Store {
             rows.count_deliveries(&mut status)?;
             rows.count_changes(&mut status)?;
             rows.count_events(&mut status)?;
+            rows.count_commands(&mut status)?;
             rows.ask_after_connections(&mut status)?;
             status.generation = rows.db.query_row("SELECT max(id) FROM generation", [], |row| row.get(0))?;
             Ok(status)
@@ -200,6 +218,24 @@ impl Rows<'_> {
                 "dropped" => status.changes.dropped += count,
                 "skipped" => *status.changes.skipped.entry(row.get(1)?).or_default() += count,
                 _ => status.changes.dead += count,
+            }
+        }
+        Ok(())
+    }
+
+    fn count_commands(&self, status: &mut Status) -> Result<(), StoreError> {
+        let mut query =
+            self.db.prepare_cached("SELECT connection, state, count(*) FROM wanted GROUP BY state, connection")?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let commands = status.commands.entry(row.get(0)?).or_default();
+            let count = nat(row.get(2)?);
+            match row.get_ref(1)?.as_str().unwrap_or_default() {
+                "waiting" => commands.waiting = count,
+                "held" => commands.held = count,
+                "done" => commands.done = count,
+                "dropped" => commands.dropped = count,
+                _ => commands.dead = count,
             }
         }
         Ok(())

@@ -54,7 +54,7 @@ pub struct Swept {
     pub dead: u64,
     /// Rows of the audit.
     pub audit: u64,
-    /// Keys of commands.
+    /// Commands that rules asked for and that have ended, and keys of commands.
     pub commands: u64,
     /// Gaps that nothing filled, which are counted on, and contacts that a poll has seen.
     pub seen: u64,
@@ -95,6 +95,13 @@ const AUDIT: &str = "DELETE FROM audit WHERE row IN (SELECT row FROM audit WHERE
 
 const COMMANDS: &str = "DELETE FROM command WHERE lookup IN
      (SELECT lookup FROM command WHERE state <> 'open' AND ended_at < ?1 LIMIT ?2)";
+
+/// Their keys stay behind among those of all commands.
+const WANTED: &str = "DELETE FROM wanted WHERE row IN (SELECT row FROM wanted
+     WHERE state IN ('done', 'dead', 'dropped') AND state <> 'dead' AND created_at < ?1 LIMIT ?2)";
+
+const DEAD_WANTED: &str = "DELETE FROM wanted WHERE row IN (SELECT row FROM wanted
+     WHERE state IN ('done', 'dead', 'dropped') AND created_at < ?1 LIMIT ?2)";
 
 /// A contact of whom a change is left is remembered as seen for as long: it says whether a poll missed the change.
 const POLLED: &str = "DELETE FROM polled WHERE subject IN (SELECT subject FROM polled WHERE at < ?1
@@ -140,7 +147,9 @@ impl Store {
                 + self.parts(move |rows| rows.sweep_changes(DEAD_CHANGES, dead)).await?
                 + self.parts(move |rows| rows.sweep_deliveries(DEAD_DELIVERIES, dead)).await?,
             audit: self.parts(move |rows| rows.delete_part(AUDIT, audit)).await?,
-            commands: self.parts(move |rows| rows.delete_part(COMMANDS, commands)).await?,
+            commands: self.parts(move |rows| rows.delete_part(WANTED, done)).await?
+                + self.parts(move |rows| rows.delete_part(DEAD_WANTED, dead)).await?
+                + self.parts(move |rows| rows.delete_part(COMMANDS, commands)).await?,
             seen: self.parts(move |rows| rows.sweep_gaps(done)).await?
                 + self.parts(move |rows| rows.delete_part(POLLED, done)).await?,
             webhook_ids: self.parts(move |rows| rows.delete_part(WEBHOOK_IDS, seen)).await?,

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
 
 mod authoring;
+mod brake;
 mod canary;
 mod catalogue;
 mod cli;
@@ -15,12 +16,14 @@ mod demo;
 mod docs;
 mod doctor;
 mod elsewhere;
+mod execute;
 mod floors;
 mod full;
 mod gaps;
 mod grants;
 mod guests;
 mod happy;
+mod heal;
 mod installs;
 mod limits;
 mod load;

@@ -368,6 +368,7 @@ component = "builtin:rules"
 sink = "meta"
 id = "{dataset}"
 token = {{ file = "ads.token" }}
+brake_times = 0
 [connection.acme]
 source = "highlevel"
 location = "{location}"

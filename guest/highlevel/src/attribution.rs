@@ -35,9 +35,15 @@ pub fn touches(contact: &impl Look) -> (Option<Attribution>, Option<Attribution>
 }
 
 fn attribution(value: &impl Look) -> Option<Attribution> {
-    let field = |names: &[&str]| any_text(value, names).map(|text| text.trim().to_owned());
+    let has_blanks = |text: &str| !text.bytes().all(|byte| byte.is_ascii_graphic());
+    let field = |names: &[&str]| {
+        any_text(value, names).map(|text| if has_blanks(&text) { text.trim().to_owned() } else { text })
+    };
     // The documentation's own example reads "fb. 1.1674748390986.1171287961".
-    let spaceless = |name: &str| any_text(value, &[name]).map(|text| text.split_whitespace().collect::<String>());
+    let spaceless = |name: &str| {
+        let text = any_text(value, &[name])?;
+        Some(if has_blanks(&text) { text.split_whitespace().collect() } else { text })
+    };
     let fbc = spaceless("fbc");
     let mut other: Vec<(String, String)> = value
         .members()?

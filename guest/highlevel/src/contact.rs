@@ -3,7 +3,7 @@
 use crate::attribution::touches;
 use crate::bindings::convey::pipeline::types::{Contact, CustomField, FieldValue};
 use crate::consent::consent;
-use crate::json::{Look, any_text, list, text};
+use crate::json::{Look, any_text, is_blank, list, text};
 use crate::time;
 
 /// Reads every field the contract has. Nothing is required: live answers leave empty fields out.
@@ -43,7 +43,7 @@ pub fn contact(value: &impl Look) -> Contact {
 pub fn tags(value: &impl Look) -> Vec<String> {
     let mut tags: Vec<String> = Vec::new();
     for tag in list(value, "tags").iter().filter_map(Look::as_text) {
-        if !tag.trim().is_empty() && !tags.iter().any(|known| known == tag) {
+        if !is_blank(tag) && !tags.iter().any(|known| known == tag) {
             tags.push(tag.to_owned());
         }
     }
@@ -53,7 +53,7 @@ pub fn tags(value: &impl Look) -> Vec<String> {
 /// The first address and the additional ones, which come as text or as objects.
 fn several(value: &impl Look, first: &[&str], more: &str, inside: &[&str]) -> Vec<String> {
     let additional = list(value, more).iter().filter_map(|item| match item.as_text() {
-        Some(text) if !text.trim().is_empty() => Some(text.to_owned()),
+        Some(text) if !is_blank(text) => Some(text.to_owned()),
         _ => any_text(item, inside),
     });
     let mut all: Vec<String> = Vec::new();

@@ -62,9 +62,15 @@ pub fn text(value: &impl Look, field: &str) -> Option<String> {
 /// A value's text, as [`text`] takes it.
 pub fn said(value: &impl Look) -> Option<String> {
     match value.as_text() {
-        Some(text) => (!text.trim().is_empty()).then(|| text.to_owned()),
+        Some(text) => (!is_blank(text)).then(|| text.to_owned()),
         None => value.as_number().map(Number::to_string),
     }
+}
+
+/// Whether a text says nothing.
+pub fn is_blank(text: &str) -> bool {
+    // Nearly every text begins with a letter or a digit, and that is enough.
+    !text.as_bytes().first().is_some_and(u8::is_ascii_graphic) && text.trim().is_empty()
 }
 
 /// The first of several spellings that holds text.

@@ -55,6 +55,18 @@ impl Serialize for Hashes<'_> {
     }
 }
 
+/// The two digits of every byte.
+const DIGITS: [[u8; 2]; 256] = {
+    let digits = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [digits[byte >> 4], digits[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
+
 struct Hex<'a>(&'a Hashed);
 
 impl Serialize for Hex<'_> {
@@ -62,10 +74,9 @@ impl Serialize for Hex<'_> {
         let Hashed { a, b, c, d, e, f, g, h } = *self.0;
         // A formatter takes longer for these ten or so than everything else in an event takes together.
         let mut hex = [0; 64];
-        for (digits, word) in hex.chunks_exact_mut(8).zip([a, b, c, d, e, f, g, h]) {
-            for (at, digit) in digits.iter_mut().enumerate() {
-                *digit = b"0123456789abcdef"[(word >> (28 - 4 * at)) as usize & 15];
-            }
+        for (digits, word) in hex.as_chunks_mut::<8>().0.iter_mut().zip([a, b, c, d, e, f, g, h]) {
+            let [i, j, k, l] = word.to_be_bytes().map(|byte| DIGITS[usize::from(byte)]);
+            digits.copy_from_slice([i, j, k, l].as_flattened());
         }
         serializer.serialize_str(std::str::from_utf8(&hex).map_err(S::Error::custom)?)
     }

@@ -1,6 +1,6 @@
 //! Joining and leaving an audience.
 
-use convey_sdk::types::{AudienceChange, Effect, Membership, Omission, Proposal};
+use convey_sdk::types::{AudienceChange, Effect, Membership, Proposal};
 use convey_sdk::{Person, identity};
 
 use crate::expression::Facts;
@@ -12,7 +12,7 @@ pub fn needs_consent(asked: &AudienceRule) -> bool {
     asked.membership == Membership::Join
 }
 
-/// The membership a rule asks for. Audiences are matched by who a person is: what only a browser knows stays here.
+/// The membership a rule asks for, nobody's yet.
 ///
 /// # Errors
 /// When the audience's name cannot be worked out.
@@ -20,7 +20,7 @@ pub fn proposal(
     facts: Facts<'_>,
     rule: &Rule,
     asked: &AudienceRule,
-    person: Person,
+    person: &Person,
     settings: &Settings,
 ) -> Result<Proposal, Refusal> {
     let audience = asked
@@ -33,10 +33,6 @@ pub fn proposal(
     if identity::gives_away(&audience, &facts.change.contact) {
         return Err(Refusal::invalid(format!("the audience's name {}", identity::GIVES_AWAY)));
     }
-    let mut user_data = person.user_data;
-    (user_data.client_ip, user_data.user_agent, user_data.fbc, user_data.fbp, user_data.lead_id) =
-        (None, None, None, None, None);
-    let omitted: Vec<Omission> = person.omitted;
-    let change = AudienceChange { audience, membership: asked.membership, user_data };
-    Ok(Proposal { rule: rule.name.clone(), effect: Effect::Audience(change), omitted })
+    let change = AudienceChange { audience, membership: asked.membership, user_data: Person::nobody().user_data };
+    Ok(Proposal { rule: rule.name.clone(), effect: Effect::Audience(change), omitted: person.omitted.clone() })
 }

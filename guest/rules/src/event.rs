@@ -13,7 +13,7 @@ use crate::expression::{Evaluated, Facts};
 use crate::settings::{Datum, EventRule, LimitedDataUse, Rule, Settings, Worth};
 use crate::translate::Refusal;
 
-/// The event a rule asks for.
+/// The event a rule asks for, nobody's yet.
 ///
 /// # Errors
 /// When the change lacks what the event's name or the platform's rules for it need.
@@ -21,13 +21,13 @@ pub fn proposal(
     facts: Facts<'_>,
     rule: &Rule,
     asked: &EventRule,
-    person: Person,
+    person: &Person,
     settings: &Settings,
 ) -> Result<Proposal, Refusal> {
     let Facts { change, fact } = facts;
     refuse_fallen_appointment(change)?;
     let name = name(facts, asked, settings)?;
-    let Person { user_data, mut omitted } = person;
+    let mut omitted = person.omitted.clone();
     let action_source = asked.action_source.unwrap_or(settings.action_source);
     let (value, currency) = amount(facts, asked, settings, &mut omitted);
     // Meta, "Standard Events": a Purchase needs both, and one bad event sinks the request it travels in.
@@ -35,14 +35,14 @@ pub fn proposal(
         let missing = if value.is_none() { "value" } else { "currency" };
         return Err(Refusal::invalid(format!("Purchase needs a {missing}")));
     }
-    let has_agent = user_data.user_agent.is_some();
+    let has_agent = person.user_data.user_agent.is_some();
     let event = ConversionEvent {
         id: id(change, fact, asked, &name, &mut omitted),
         occurred_at: change.occurred_at,
         action_source,
         source_url: source_url(change, action_source, has_agent, &mut omitted),
         limited_data_use: is_limited(change, settings),
-        user_data,
+        user_data: Person::nobody().user_data,
         value,
         currency: currency.map(str::to_owned),
         custom_data: custom_data(facts, asked, action_source, settings, &mut omitted),

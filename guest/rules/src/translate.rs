@@ -1,7 +1,9 @@
 //! One change in, proposals or the reason for silence out.
 
+use std::borrow::Cow;
+
 use convey_sdk::trigger::{TriggerKey, facts};
-use convey_sdk::types::{Change, Effect, Proposal, Skip, SkipCode};
+use convey_sdk::types::{Change, Effect, Proposal, Skip, SkipCode, UserData};
 use convey_sdk::{Person, identity};
 
 use crate::expression::Facts;
@@ -14,17 +16,17 @@ pub struct Refusal {
     /// What kind of reason.
     pub code: SkipCode,
     /// The reason in words.
-    pub reason: String,
+    pub reason: Cow<'static, str>,
 }
 
 impl Refusal {
     /// The change lacks what the effect needs.
-    pub fn invalid(reason: impl Into<String>) -> Self {
+    pub fn invalid(reason: impl Into<Cow<'static, str>>) -> Self {
         Self { code: SkipCode::Invalid, reason: reason.into() }
     }
 
     /// There is nothing to do.
-    pub fn filtered(reason: impl Into<String>) -> Self {
+    pub fn filtered(reason: impl Into<Cow<'static, str>>) -> Self {
         Self { code: SkipCode::Filtered, reason: reason.into() }
     }
 }
@@ -48,9 +50,9 @@ pub fn translate(settings: &Settings, change: &Change) -> Result<Vec<Proposal>, 
     match telling.refused {
         _ if !is_about => Err(no_rule(&facts)),
         Some((rule, Refusal { code, reason })) if telling.proposals.is_empty() => {
-            Err(Skip { code, rule: Some(rule), reason })
+            Err(Skip { code, rule: Some(rule.to_owned()), reason: reason.into_owned() })
         }
-        _ => Ok(telling.proposals),
+        _ => Ok(telling.told()),
     }
 }
 
@@ -67,14 +69,15 @@ struct Telling<'a> {
     change: &'a Change,
     /// Hashed once, and only when somebody is told of.
     person: Option<Person>,
+    /// Nobody's yet: who they are about is filled in at the end.
     proposals: Vec<Proposal>,
-    /// The gravest refusal so far: what a person would want to mend first.
-    refused: Option<(String, Refusal)>,
+    /// The gravest refusal so far, and its rule: what a person would want to mend first.
+    refused: Option<(&'a str, Refusal)>,
 }
 
-impl Telling<'_> {
+impl<'a> Telling<'a> {
     /// Applies a rule to one fact; whether its condition held.
-    fn apply(&mut self, rule: &Rule, facts: Facts<'_>) -> bool {
+    fn apply(&mut self, rule: &'a Rule, facts: Facts<'_>) -> bool {
         if let Some(condition) = &rule.when {
             match condition.holds(&self.settings.language, facts) {
                 Some(true) => {}
@@ -94,16 +97,18 @@ impl Telling<'_> {
             }
         }
         if let Some(asked) = &rule.event {
-            let told = self.person().map(|person| event::proposal(facts, rule, asked, person, self.settings));
+            let settings = self.settings;
+            let told = self.person().map(|person| event::proposal(facts, rule, asked, person, settings));
             self.settle(rule, told);
         }
         if let Some(asked) = &rule.audience {
+            let settings = self.settings;
             let told = match audience::needs_consent(asked) {
                 true => self.person(),
                 // Whoever wants no more to do with it may always leave.
                 false => self.identified(),
             };
-            let told = told.map(|person| audience::proposal(facts, rule, asked, person, self.settings));
+            let told = told.map(|person| audience::proposal(facts, rule, asked, person, settings));
             self.settle(rule, told);
         }
         if let Some(asked) = &rule.command {
@@ -113,7 +118,7 @@ impl Telling<'_> {
         true
     }
 
-    fn settle(&mut self, rule: &Rule, told: Result<Result<Proposal, Refusal>, Refusal>) {
+    fn settle(&mut self, rule: &'a Rule, told: Result<Result<Proposal, Refusal>, Refusal>) {
         match told.and_then(|told| told) {
             Ok(proposal) if self.is_told(&proposal) => {
                 self.refuse(rule, Refusal::filtered("an earlier rule says the same of this change"));
@@ -129,7 +134,7 @@ impl Telling<'_> {
         self.proposals.iter().any(|told| matches!(&told.effect, Effect::Convert(told) if told.id == event.id))
     }
 
-    fn refuse(&mut self, rule: &Rule, refusal: Refusal) {
+    fn refuse(&mut self, rule: &'a Rule, refusal: Refusal) {
         let gravity = |refusal: &Refusal| match refusal.code {
             SkipCode::NoRule => 0,
             SkipCode::Filtered => 1,
@@ -138,25 +143,51 @@ impl Telling<'_> {
             SkipCode::Invalid => 4,
         };
         if self.refused.as_ref().is_none_or(|(_, known)| gravity(known) < gravity(&refusal)) {
-            self.refused = Some((rule.name.clone(), refusal));
+            self.refused = Some((&rule.name, refusal));
         }
     }
 
     /// The person, if the ad platform may be told of it.
-    fn person(&mut self) -> Result<Person, Refusal> {
+    fn person(&mut self) -> Result<&Person, Refusal> {
         if self.settings.respect_do_not_disturb && self.change.contact.consent.do_not_disturb {
-            let reason = "the contact asked not to be disturbed".to_owned();
+            let reason = "the contact asked not to be disturbed".into();
             return Err(Refusal { code: SkipCode::NoConsent, reason });
         }
         self.identified()
     }
 
-    fn identified(&mut self) -> Result<Person, Refusal> {
+    fn identified(&mut self) -> Result<&Person, Refusal> {
         let person = self.person.get_or_insert_with(|| Person::of(self.change, self.settings.country));
         match identity::unusable(person) {
-            Some(reason) => Err(Refusal { code: SkipCode::NoIdentity, reason }),
-            None => Ok(person.clone()),
+            Some(reason) => Err(Refusal { code: SkipCode::NoIdentity, reason: reason.into() }),
+            None => Ok(person),
         }
+    }
+
+    /// The proposals, each with whom it is about. Nearly always there is one, which takes the person as it is.
+    fn told(self) -> Vec<Proposal> {
+        let mut proposals = self.proposals;
+        let Some(Person { user_data, .. }) = self.person else { return proposals };
+        let mut unfilled = proposals.iter_mut().filter(|proposal| !matches!(proposal.effect, Effect::Command(_)));
+        if let Some(first) = unfilled.next() {
+            for proposal in unfilled {
+                fill(&mut proposal.effect, user_data.clone());
+            }
+            fill(&mut first.effect, user_data);
+        }
+        proposals
+    }
+}
+
+/// Says whom an effect is about. Audiences are matched by who a person is: what only a browser knows stays here.
+fn fill(effect: &mut Effect, person: UserData) {
+    match effect {
+        Effect::Convert(event) => event.user_data = person,
+        Effect::Audience(change) => {
+            let (client_ip, user_agent, fbc, fbp, lead_id) = (None, None, None, None, None);
+            change.user_data = UserData { client_ip, user_agent, fbc, fbp, lead_id, ..person };
+        }
+        Effect::Command(_) => {}
     }
 }
 

@@ -89,6 +89,7 @@ const APP: &str = r#"# An app of the HighLevel marketplace instead of a token a 
 "#;
 
 const TERMS: &str = r#"# access = "write"              # `convey crm` and mappers may write to the location; without it nothing is ever written
+# write_back_tag = "told"       # with access = "write": each contact gets this tag once the platform has its event; write_back_note = "…" likewise
 # poll = "5m"                   # ask for contacts that changed, for webhooks that never came
 # sync = "30 3 * * *"           # look through everything, by a crontab in UTC, for what no webhook told
 # backfill = "7d"               # tell what happened before the connection began, once `convey backfill` was asked for it
@@ -151,7 +152,7 @@ fn destination(answers: &Answers) -> String {
     }
     text.push_str("# ambiguous = \"hold\"             # a request that got no answer waits for you; else it is sent again under the same ids\n");
     text.push_str(
-        "# in_flight = 4\n\n# [destination.main.settings]    # handed to the sink\n# api_version = \"v25.0\"\n\n",
+        "# in_flight = 4\n# brake_times = 10               # a rule that asks for more than 10 times its usual hour is held up; 0: none is\n# brake_floor = 1000             # so many leave in any hour\n\n# [destination.main.settings]    # handed to the sink\n# api_version = \"v25.0\"\n\n",
     );
     text
 }

@@ -21,6 +21,8 @@ pub(super) struct Filter {
     pub source: Source,
     pub mapper: Mapper,
     pub sink: Option<Sink>,
+    /// Whether the sink is one of ours, whose JSON needs no second look.
+    pub is_ours: bool,
     /// The pointer to a webhook's id, to tell webhooks from contacts without parsing each line twice.
     pub id_pointer: String,
     pub trigger: Option<String>,
@@ -66,7 +68,7 @@ impl Filter {
 
     async fn write(&self, numbers: &[u64], ids: &[Option<String>], mut answers: Vec<Answer>) -> Result<(), Exit> {
         let mut wire = match &self.sink {
-            Some(sink) => Some(encode_all(sink, &mut answers).await.into_iter()),
+            Some(sink) => Some(encode_all(sink, self.is_ours, &mut answers).await.into_iter()),
             None => None,
         };
         let mut out = Vec::with_capacity(answers.len() * 1024);
@@ -159,7 +161,7 @@ fn together(answers: impl Iterator<Item = Result<Result<Vec<Proposal>, Skip>, cr
 }
 
 /// The platform's event objects of every line that is told, as a JSON list each. Their proposals are used up.
-async fn encode_all(sink: &Sink, answers: &mut [Answer]) -> Vec<Result<String, String>> {
+async fn encode_all(sink: &Sink, is_ours: bool, answers: &mut [Answer]) -> Vec<Result<String, String>> {
     let (mut events, mut counts, mut lists) = (Vec::with_capacity(answers.len()), Vec::new(), Vec::new());
     for answer in answers {
         let Answer::Told(proposals) = answer else { continue };
@@ -170,17 +172,22 @@ async fn encode_all(sink: &Sink, answers: &mut [Answer]) -> Vec<Result<String, S
         }));
         counts.push(events.len() - before);
         if events.len() >= BATCH {
-            lists.extend(encode(sink, &events, &counts).await);
+            lists.extend(encode(sink, is_ours, &events, &counts).await);
             events.clear();
             counts.clear();
         }
     }
-    lists.extend(encode(sink, &events, &counts).await);
+    lists.extend(encode(sink, is_ours, &events, &counts).await);
     lists
 }
 
 /// Encodes the events of several lines; `counts` says how many are whose. A line that breaks the sink is told apart by halving.
-async fn encode(sink: &Sink, events: &[ConversionEvent], counts: &[usize]) -> Vec<Result<String, String>> {
+async fn encode(
+    sink: &Sink,
+    is_ours: bool,
+    events: &[ConversionEvent],
+    counts: &[usize],
+) -> Vec<Result<String, String>> {
     if events.is_empty() {
         return counts.iter().map(|_| Ok("[]".to_owned())).collect();
     }
@@ -191,7 +198,7 @@ async fn encode(sink: &Sink, events: &[ConversionEvent], counts: &[usize]) -> Ve
             let mut next = |count: &usize| {
                 let (texts, after) = rest.split_at(*count);
                 rest = after;
-                list(texts)
+                list(texts, is_ours)
             };
             counts.iter().map(&mut next).collect()
         }
@@ -199,16 +206,17 @@ async fn encode(sink: &Sink, events: &[ConversionEvent], counts: &[usize]) -> Ve
         Err(_) => {
             let (left, right) = counts.split_at(counts.len() / 2);
             let (first, second) = events.split_at(left.iter().sum());
-            let mut lists = Box::pin(encode(sink, first, left)).await;
-            lists.extend(Box::pin(encode(sink, second, right)).await);
+            let mut lists = Box::pin(encode(sink, is_ours, first, left)).await;
+            lists.extend(Box::pin(encode(sink, is_ours, second, right)).await);
             lists
         }
     }
 }
 
 /// What a guest calls JSON is looked at before it is printed as such.
-fn list(texts: &[String]) -> Result<String, String> {
-    let sound = texts.iter().all(|text| !text.contains('\n') && serde_json::from_str::<IgnoredAny>(text).is_ok());
+fn list(texts: &[String], is_ours: bool) -> Result<String, String> {
+    let sound =
+        is_ours || texts.iter().all(|text| !text.contains('\n') && serde_json::from_str::<IgnoredAny>(text).is_ok());
     if sound {
         Ok(format!("[{}]", texts.join(",")))
     } else {

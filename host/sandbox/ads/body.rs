@@ -1,43 +1,60 @@
-//! The two encodings a request's parameters come in: JSON, and forms whose `data` holds JSON (what the official SDKs send).
+//! The encodings a request's parameters come in: JSON, forms, forms in parts, and the query string. In the last three a list or an object
+//! is JSON in text; what the official SDKs send as `data` is a list of such texts.
 
 use serde_json::{Map, Value};
 
-/// The parameters of a request, whichever way they were sent. None: not readable as either.
-pub fn parameters(content_type: &str, body: &[u8]) -> Option<Map<String, Value>> {
-    if !content_type.starts_with("application/x-www-form-urlencoded") {
-        return serde_json::from_slice(body).ok();
+use super::parts;
+
+/// What a request says, by where it says it.
+pub struct Said {
+    query: Map<String, Value>,
+    /// None: not readable in the encoding it claims.
+    body: Option<Map<String, Value>>,
+}
+
+impl Said {
+    /// Reads query and body.
+    pub fn read(content_type: &str, query: Option<&str>, body: &[u8]) -> Self {
+        let kind = content_type.split(';').next().unwrap_or_default().trim();
+        let body = match kind.to_ascii_lowercase().as_str() {
+            "application/x-www-form-urlencoded" => Some(structured(pairs(body))),
+            "multipart/form-data" => parts::read(content_type, body).map(structured),
+            _ if body.is_empty() => Some(Map::new()),
+            _ => serde_json::from_slice(body).ok(),
+        };
+        Self { query: structured(pairs(query.unwrap_or_default().as_bytes())), body }
     }
-    let pairs = form(body).into_iter();
-    Some(
-        pairs
-            .map(|(key, text)| if key == "data" { (key, events(&text)) } else { (key, Value::String(text)) })
-            .collect(),
-    )
-}
 
-/// The token in a query string.
-pub fn query_token(query: Option<&str>) -> Option<String> {
-    form(query?.as_bytes()).into_iter().find(|(key, _)| key == "access_token").map(|(_, token)| token)
-}
+    /// A parameter that is text, from the query or else the body.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        let of = |map: &'_ Map<String, Value>| map.contains_key(key);
+        let body = self.body.as_ref();
+        let map = if of(&self.query) { Some(&self.query) } else { body };
+        map.and_then(|map| map.get(key)).and_then(Value::as_str)
+    }
 
-/// An array of events, or of JSON strings each holding one. What cannot be read stays what it is, for the rules to refuse.
-fn events(text: &str) -> Value {
-    match serde_json::from_str(text) {
-        Ok(Value::Array(items)) => items.into_iter().map(unwrapped).collect(),
-        Ok(other) => other,
-        Err(_) => Value::String(text.to_owned()),
+    /// All parameters; those of the body win. None: the body is not readable.
+    pub fn parameters(self) -> Option<Map<String, Value>> {
+        let mut all = self.query;
+        all.extend(self.body?);
+        Some(all)
     }
 }
 
-fn unwrapped(item: Value) -> Value {
+/// A list or an object from the JSON text it may be written as. What cannot be read stays what it is, for the rules to refuse.
+pub fn unwrapped(item: Value) -> Value {
     match &item {
-        Value::String(text) => serde_json::from_str(text).unwrap_or(item),
+        Value::String(text) if text.trim_start().starts_with(['{', '[']) => serde_json::from_str(text).unwrap_or(item),
         _ => item,
     }
 }
 
-fn form(body: &[u8]) -> Vec<(String, String)> {
-    let pairs = body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
+fn structured(pairs: Vec<(String, String)>) -> Map<String, Value> {
+    pairs.into_iter().map(|(key, text)| (key, unwrapped(Value::String(text)))).collect()
+}
+
+fn pairs(text: &[u8]) -> Vec<(String, String)> {
+    let pairs = text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| {
             let mut halves = pair.splitn(2, |byte| *byte == b'=');
@@ -68,24 +85,40 @@ fn decoded(text: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    use super::{decoded, parameters, query_token};
+    use super::{Said, decoded, unwrapped};
 
     #[test]
-    fn every_client_s_encoding_gives_the_same_events() {
-        let wanted = json!([{ "event_name": "Lead é" }]);
+    fn every_client_s_encoding_gives_the_same_parameters() {
         let form = "application/x-www-form-urlencoded; charset=utf-8";
-        for (content_type, body) in [
-            ("application/json", r#"{"data":[{"event_name":"Lead é"}],"access_token":"t"}"#),
-            (form, "data=%5B%7B%22event_name%22%3A%22Lead+%C3%A9%22%7D%5D&access_token=t"),
-            (form, "access_token=t&data=%5B%22%7B%5C%22event_name%5C%22%3A%5C%22Lead+%C3%A9%5C%22%7D%22%5D"),
+        let multipart = "--b1\r\nContent-Disposition: form-data; name=\"data\"\r\n\r\n[{\"event_name\":\"Lead é\"}]\r\n\
+             --b1\r\nContent-Disposition: form-data; name=\"access_token\"\r\n\r\nt\r\n--b1--\r\n";
+        for (content_type, query, body) in [
+            ("application/json", None, r#"{"data":[{"event_name":"Lead é"}],"access_token":"t"}"#),
+            (form, None, "data=%5B%7B%22event_name%22%3A%22Lead+%C3%A9%22%7D%5D&access_token=t"),
+            (form, Some("access_token=t"), "data=%5B%22%7B%5C%22event_name%5C%22%3A%5C%22Lead+%C3%A9%5C%22%7D%22%5D"),
+            ("multipart/form-data; boundary=b1", None, multipart),
+            ("", Some("access_token=t&data=%5B%7B%22event_name%22:%22Lead+%C3%A9%22%7D%5D"), ""),
         ] {
-            let read = parameters(content_type, body.as_bytes()).expect("readable");
-            assert_eq!((&read["data"], &read["access_token"]), (&wanted, &json!("t")), "{body}");
+            let said = Said::read(content_type, query, body.as_bytes());
+            assert_eq!(said.text("access_token"), Some("t"), "{body}");
+            let mut read = said.parameters().expect("readable");
+            let events = match read.remove("data") {
+                Some(Value::Array(events)) => events.into_iter().map(unwrapped).collect::<Vec<_>>(),
+                other => panic!("{body}: {other:?}"),
+            };
+            assert_eq!(events, [json!({ "event_name": "Lead é" })], "{body}");
         }
-        assert!(parameters("application/json", b"{").is_none());
-        assert_eq!(query_token(Some("a=b&access_token=x%2By")), Some("x+y".to_owned()));
+    }
+
+    #[test]
+    fn what_is_not_json_is_no_body_and_the_query_is_still_heard() {
+        let said = Said::read("application/json", Some("access_token=x%2By"), b"{");
+        assert_eq!(said.text("access_token"), Some("x+y"));
+        assert!(said.parameters().is_none());
+        let form = Said::read("application/x-www-form-urlencoded", None, b"data=%5B%7B").parameters();
+        assert_eq!(form.expect("a form is")["data"], "[{");
     }
 
     #[test]

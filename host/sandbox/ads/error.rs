@@ -1,12 +1,15 @@
 //! The platform's error envelope and the errors it is used for (Graph API, Handle Errors; Conversions API, Error Codes).
 
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::super::faults::throttles;
 use super::super::ids;
 use super::super::world::World;
+use super::texts::{self, Language};
+use super::usage::Throttled;
 
 /// One error, as the envelope carries it.
 #[derive(Debug)]
@@ -21,24 +24,38 @@ pub struct GraphError {
     message: String,
     /// Title and text for people.
     user: Option<(&'static str, String)>,
+    language: Language,
     transient: bool,
 }
 
 impl GraphError {
-    fn oauth(status: StatusCode, code: i64, message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self { status, code, subcode: None, kind: "OAuthException", message, user: None, transient: false }
+    fn new(status: StatusCode, code: i64, message: impl Into<String>) -> Self {
+        let (kind, language) = ("OAuthException", Language::default());
+        let transient = matches!(code, 1 | 2) || throttles(code);
+        Self { status, code, subcode: None, kind, message: message.into(), user: None, language, transient }
     }
 
     /// No token at all.
     pub fn no_token() -> Self {
-        Self::oauth(StatusCode::BAD_REQUEST, 104, "An access token is required to request this resource.")
+        Self::new(StatusCode::BAD_REQUEST, 104, "An access token is required to request this resource.")
     }
 
     /// A token that opens nothing. The newest version says so with 401, the ones before with 400.
     pub fn bad_token(newest: bool) -> Self {
         let status = if newest { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
-        Self::oauth(status, 190, "Invalid OAuth access token - Cannot parse access token")
+        Self::new(status, 190, "Invalid OAuth access token - Cannot parse access token")
+    }
+
+    /// A call without the proof that it needs.
+    pub fn no_proof() -> Self {
+        let text = "API calls from the server require an appsecret_proof argument";
+        Self { kind: "GraphMethodException", ..Self::new(StatusCode::BAD_REQUEST, 104, text) }
+    }
+
+    /// A proof that was made with another secret, of another token or too long ago.
+    pub fn bad_proof() -> Self {
+        let text = "Invalid appsecret_proof provided in the API argument";
+        Self { kind: "GraphMethodException", ..Self::new(StatusCode::BAD_REQUEST, 104, text) }
     }
 
     /// An object that does not exist, or is out of this token's sight: the same words for both.
@@ -47,30 +64,35 @@ impl GraphError {
             "Unsupported {verb} request. Object with ID '{id}' does not exist, cannot be loaded due to missing permissions, \
              or does not support this operation"
         );
-        Self { subcode: Some(33), kind: "GraphMethodException", ..Self::oauth(StatusCode::BAD_REQUEST, 100, message) }
+        Self { subcode: Some(33), kind: "GraphMethodException", ..Self::new(StatusCode::BAD_REQUEST, 100, message) }
     }
 
     /// A version that is no longer, or not yet, served.
     pub fn version(asked: &str, newest: u32) -> Self {
         let message =
             format!("(#2635) You are calling a version of the API that is not served: {asked}. Use v{newest}.0");
-        Self::oauth(StatusCode::BAD_REQUEST, 2635, message)
+        Self::new(StatusCode::BAD_REQUEST, 2635, message)
     }
 
     /// A path without a route.
     pub fn unknown_path(path: &str) -> Self {
-        Self::oauth(StatusCode::BAD_REQUEST, 2500, format!("Unknown path components: {path}"))
+        Self::new(StatusCode::BAD_REQUEST, 2500, format!("Unknown path components: {path}"))
     }
 
     /// A parameter of the request as a whole.
     pub fn parameter(message: &str) -> Self {
-        Self::oauth(StatusCode::BAD_REQUEST, 100, format!("(#100) {message}"))
+        Self::new(StatusCode::BAD_REQUEST, 100, format!("(#100) {message}"))
     }
 
-    /// A parameter of one event; the text says which.
-    pub fn event(subcode: Option<i64>, title: &'static str, text: String) -> Self {
-        let error = Self::oauth(StatusCode::BAD_REQUEST, 100, "Invalid parameter");
-        Self { subcode, user: Some((title, text)), ..error }
+    /// An error whose words are known by its code and subcode. It does not say which event it is about.
+    pub fn known(code: i64, subcode: i64) -> Self {
+        Self::fault(StatusCode::BAD_REQUEST, Some(code), Some(subcode))
+    }
+
+    /// A parameter of one event, named by its place in the request.
+    pub fn place(subcode: i64, text: String) -> Self {
+        let error = Self::new(StatusCode::BAD_REQUEST, 100, "Invalid parameter");
+        Self { subcode: Some(subcode), user: Some(("Invalid Parameter", text)), ..error }
     }
 
     /// What was asked for as a fault: by its code, or by its status alone.
@@ -82,17 +104,13 @@ impl GraphError {
             500.. => 2,
             _ => 100,
         });
-        let message = match code {
-            1 => "An unknown error occurred",
-            2 => "Service temporarily unavailable",
-            10 | 200..=299 => "(#200) Permissions error",
-            102 | 190 => "Error validating access token: The session has been invalidated",
-            368 => "The action attempted has been deemed abusive or is otherwise disallowed",
-            _ if throttled(code) => "(#4) Application request limit reached",
-            _ => "Invalid parameter",
-        };
-        let transient = matches!(code, 1 | 2) || throttled(code);
-        Self { subcode, transient, ..Self::oauth(status, code, message) }
+        let user = subcode.and_then(|subcode| texts::of(code, subcode)).map(|(title, text)| (title, text.to_owned()));
+        Self { subcode, user, ..Self::new(status, code, message(code)) }
+    }
+
+    /// The same error for a reader of this language.
+    pub fn spoken(self, language: Language) -> Self {
+        Self { language, ..self }
     }
 
     /// The answer: the envelope, with a trace id of its own.
@@ -104,17 +122,37 @@ impl GraphError {
         if let Some(subcode) = self.subcode {
             error["error_subcode"] = subcode.into();
         }
-        if let Some((title, text)) = self.user {
+        if let Some((title, text)) = &self.user {
+            let (title, text) = texts::in_language(self.language, title, text);
             error["error_user_title"] = title.into();
             error["error_user_msg"] = text.into();
         }
-        reply(self.status, json!({ "error": error }), if throttled(self.code) { 100 } else { 1 })
+        let mut response = (self.status, Json(json!({ "error": error }))).into_response();
+        if let Some(throttled) = Throttled::by(self.code) {
+            response.extensions_mut().insert(throttled);
+        }
+        response
     }
 }
 
-/// Whether a code tells that too much was asked.
-fn throttled(code: i64) -> bool {
-    matches!(code, 4 | 17 | 32 | 341 | 613 | 80_000..=80_014)
+/// The message for developers of a code.
+fn message(code: i64) -> String {
+    match code {
+        1 => "An unknown error occurred".to_owned(),
+        2 => "Service temporarily unavailable".to_owned(),
+        4 => "(#4) Application request limit reached".to_owned(),
+        17 => "(#17) User request limit reached".to_owned(),
+        613 => "(#613) Calls to this api have exceeded the rate limit.".to_owned(),
+        80_000..=80_014 => {
+            format!("(#{code}) There have been too many calls to this ad-account. Wait a bit and try again.")
+        }
+        _ if throttles(code) => format!("(#{code}) Application request limit reached"),
+        10 | 200..=299 => format!("(#{code}) Permissions error"),
+        102 | 190 => "Error validating access token: The session has been invalidated".to_owned(),
+        368 => "The action attempted has been deemed abusive or is otherwise disallowed".to_owned(),
+        2_650 => "(#2650) Failed to update the custom audience".to_owned(),
+        _ => "Invalid parameter".to_owned(),
+    }
 }
 
 /// A trace id as the platform writes them.
@@ -122,12 +160,10 @@ pub fn trace(world: &World) -> String {
     format!("A{}", ids::alphanumeric(&mut world.trace(), 22))
 }
 
-/// An answer with the platform's usage header; `used` is the share of the allowance, in percent.
-pub fn reply(status: StatusCode, body: Value, used: u32) -> Response {
-    let mut response = (status, Json(body)).into_response();
-    let usage = format!(r#"{{"call_count":{used},"total_cputime":0,"total_time":{used}}}"#);
-    if let Ok(usage) = HeaderValue::try_from(usage) {
-        response.headers_mut().insert("x-app-usage", usage);
+/// A good answer, or the error.
+pub fn answer(world: &World, answer: Result<Value, GraphError>) -> Response {
+    match answer {
+        Ok(body) => Json(body).into_response(),
+        Err(error) => error.answer(world),
     }
-    response
 }

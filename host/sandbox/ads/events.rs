@@ -1,100 +1,37 @@
 //! `POST /{version}/{dataset}/events`: checked in the platform's order, and accepted as a whole or not at all.
 
-use std::sync::Arc;
-
-use axum::body::Bytes;
-use axum::extract::{ConnectInfo, Extension, Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use super::super::door::Cut;
 use super::super::faults::Fault;
+use super::super::quirks::Quirks;
 use super::super::world::World;
+use super::body::unwrapped;
+use super::call::{Call, Kind};
 use super::error::{self, GraphError};
-use super::{body, rules};
+use super::rules;
 
-const OLDEST: u32 = 20;
-const NEWEST: u32 = 26;
 /// Events in one request.
 const MOST: usize = 1_000;
 
 /// Accepts a request's events.
-pub async fn send(
-    State(world): State<Arc<World>>,
-    Path((version, dataset)): Path<(String, String)>,
-    RawQuery(query): RawQuery,
-    ConnectInfo(line): ConnectInfo<Cut>,
-    fault: Option<Extension<Arc<Fault>>>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Response {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let parameters = body::parameters(content_type, &bytes);
-    let in_body = parameters.as_ref().and_then(|all| all.get("access_token")).and_then(Value::as_str);
-    let opened = opened(&world, &version, &headers, query.as_deref(), in_body, ("post", &dataset));
-    let fault = fault.map(|Extension(fault)| fault);
-    match opened.and_then(|()| checked(parameters, world.time.now_ms(), fault.as_deref())) {
-        Ok((events, test)) => {
-            let received = events.len();
-            world.platform.accept(&dataset, events, test, world.time.now_ms());
-            if fault.is_some_and(|fault| fault.drop_answer) {
-                line.cut();
-            }
-            let answer = json!({ "events_received": received, "messages": [], "fbtrace_id": error::trace(&world) });
-            error::reply(StatusCode::OK, answer, 1)
-        }
-        Err(error) => error.answer(&world),
-    }
-}
-
-/// `GET /{version}/{dataset}`: whether the token opens it.
-pub async fn dataset(
-    State(world): State<Arc<World>>,
-    Path((version, dataset)): Path<(String, String)>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    match opened(&world, &version, &headers, query.as_deref(), None, ("get", &dataset)) {
-        Ok(()) => error::reply(StatusCode::OK, json!({ "id": dataset }), 1),
-        Err(error) => error.answer(&world),
-    }
-}
-
-/// Version, token, object, in this order.
-fn opened(
-    world: &World,
-    version: &str,
-    headers: &HeaderMap,
-    query: Option<&str>,
-    in_body: Option<&str>,
-    (verb, object): (&str, &str),
-) -> Result<(), GraphError> {
-    let number =
-        version.strip_prefix('v').and_then(|text| text.strip_suffix(".0")).and_then(|text| text.parse::<u32>().ok());
-    let number = number.filter(|number| (OLDEST..=NEWEST).contains(number));
-    let number = number.ok_or_else(|| GraphError::version(version, NEWEST))?;
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    let in_query = body::query_token(query);
-    match bearer.or(in_query.as_deref()).or(in_body) {
-        None => return Err(GraphError::no_token()),
-        Some(token) if token != world.summary.ads_token => return Err(GraphError::bad_token(number == NEWEST)),
-        Some(_) => {}
-    }
-    if world.summary.datasets.iter().any(|known| known == object) {
-        return Ok(());
-    }
-    Err(GraphError::no_object(verb, object))
+pub fn send(world: &World, call: Call) -> Result<Value, GraphError> {
+    call.must_be(Kind::Dataset, "post")?;
+    let (dataset, language, fault, quirks) = (call.object.clone(), call.language, call.fault.clone(), call.quirks);
+    let now_ms = world.time.now_ms();
+    let (events, test) =
+        checked(call.parameters()?, now_ms, quirks, fault.as_deref()).map_err(|error| error.spoken(language))?;
+    world.platform.accept(&dataset, &events, test, now_ms);
+    Ok(json!({ "events_received": events.len(), "messages": [], "fbtrace_id": error::trace(world) }))
 }
 
 /// The events and whether they are a test, or the first thing wrong with them.
 fn checked(
-    parameters: Option<Map<String, Value>>,
+    mut parameters: Map<String, Value>,
     now_ms: u64,
+    quirks: Quirks,
     fault: Option<&Fault>,
 ) -> Result<(Vec<Value>, bool), GraphError> {
-    let mut parameters = parameters.ok_or_else(|| GraphError::parameter("The request body is not valid JSON"))?;
-    let events = match parameters.remove("data") {
+    let events = match parameters.remove("data").map(unwrapped) {
         None => return Err(GraphError::parameter("The parameter data is required")),
         Some(Value::Array(events)) => events,
         Some(_) => return Err(GraphError::parameter("Param data must be an array")),
@@ -103,15 +40,14 @@ fn checked(
         return Err(GraphError::parameter("Param data must be non-empty"));
     }
     if events.len() > MOST {
-        return Err(GraphError::parameter("Param data must hold at most 1000 events"));
+        return Err(GraphError::parameter(&format!("Param data must hold at most {MOST} events")));
     }
+    let events: Vec<Value> = events.into_iter().map(unwrapped).collect();
     for (index, event) in events.iter().enumerate() {
-        rules::check(index, event, now_ms)?;
+        rules::check(index, event, now_ms, quirks)?;
         let id = event.get("event_id").and_then(Value::as_str).unwrap_or_default();
-        if let Some(fault) = fault.filter(|fault| fault.reject_event_ids.iter().any(|rejected| rejected == id)) {
-            let subcode = fault.subcode.or(Some(rules::INSUFFICIENT));
-            let text = format!("The event at index {index} is invalid.");
-            return Err(GraphError::event(subcode, "Invalid Event", text));
+        if let Some(fault) = fault.filter(|fault| fault.rejects(id)) {
+            return Err(GraphError::known(100, fault.subcode.unwrap_or(rules::LEAD_ID)));
         }
     }
     let test = parameters.get("test_event_code").is_some_and(|code| !code.is_null() && code != "");
@@ -120,21 +56,37 @@ fn checked(
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::{Map, Value, json};
 
+    use super::super::super::faults::Fault;
+    use super::super::super::quirks::Quirks;
     use super::checked;
 
-    fn of(data: Value) -> Option<serde_json::Map<String, Value>> {
-        json!({ "data": data }).as_object().cloned()
+    fn of(data: Value) -> Map<String, Value> {
+        Map::from_iter([("data".to_owned(), data)])
     }
 
     #[test]
     fn the_request_as_a_whole_is_checked_before_its_events() {
-        let refused = |parameters| checked(parameters, 0, None).expect_err("refused");
-        for parameters in [None, of(json!([])), of(json!("x")), of(Value::Array(vec![Value::Null; 1_001]))] {
+        let refused = |parameters| checked(parameters, 0, Quirks::default(), None).expect_err("refused");
+        for parameters in [Map::new(), of(json!([])), of(json!("x")), of(Value::Array(vec![Value::Null; 1_001]))] {
             let error = refused(parameters);
             assert_eq!((error.code, error.subcode), (100, None), "{error:?}");
         }
-        assert!(checked(json!({}).as_object().cloned(), 0, None).is_err());
+        assert_eq!(refused(of(json!([null]))).subcode, Some(2_804_019));
+    }
+
+    #[test]
+    fn only_the_platform_knows_what_is_wrong_with_some() {
+        let event = |id: &str| json!({ "event_name": "Lead", "event_time": 5, "event_id": id, "action_source": "other", "user_data": { "fbp": "x" } });
+        let fault = Fault { reject_event_ids: vec!["b".to_owned()], ..Fault::default() };
+        let verdict = |fault: &Fault| {
+            let data = json!([event("a").to_string(), event("b")]);
+            checked(of(data), 5_000, Quirks::default(), Some(fault)).map_err(|error| (error.code, error.subcode))
+        };
+        assert_eq!(verdict(&fault).expect_err("refused"), (100, Some(2_804_036)));
+        let other = Fault { subcode: Some(2_804_050), ..fault };
+        assert_eq!(verdict(&other).expect_err("refused"), (100, Some(2_804_050)));
+        assert_eq!(verdict(&Fault::default()).expect("accepted").0, [event("a"), event("b")]);
     }
 }

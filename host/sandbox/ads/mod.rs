@@ -1,64 +1,100 @@
-//! The ad platform: Meta's Graph API as far as a sender of conversion events needs it.
+//! The ad platform: Meta's Graph API as far as a sender of conversion events and audience members needs it.
 
+mod audiences;
 mod body;
+mod call;
 mod error;
 mod events;
+mod parts;
+mod record;
 mod rules;
+mod texts;
+mod usage;
+mod weather;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderValue, StatusCode, Uri, header};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use serde::Serialize;
-use serde_json::Value;
+use axum::http::Uri;
+use axum::middleware::from_fn_with_state;
+use axum::response::Response;
+use axum::routing::{delete, get, post};
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::faults::{self, Fault};
 use super::requests::{self, Side};
 use super::world::{World, lock};
 use crate::clock::Millis;
+use audiences::{Audiences, Change};
+use call::{Call, Kind};
 use error::GraphError;
+use record::Record;
 
-/// One event the platform accepted.
-#[derive(Clone, Debug, Serialize)]
-pub struct Accepted {
-    /// 1 for the first, without gaps.
-    pub seq: usize,
-    /// The dataset it was sent to.
-    pub dataset: String,
-    /// As it was sent.
-    pub event: Value,
-    /// Milliseconds since the epoch.
-    pub accepted_at: Millis,
-    /// Whether the request carried a test event code.
-    pub test: bool,
-}
+pub use audiences::Shown as AudienceShown;
+pub use record::{Accepted, Count, Repeated};
 
-/// What the platform has accepted.
-#[derive(Default)]
+/// What the platform holds.
 pub struct Platform {
-    events: Mutex<Vec<Accepted>>,
+    record: Mutex<Record>,
+    audiences: Mutex<Audiences>,
+    /// The audience that is there from the start.
+    first: String,
     count: watch::Sender<usize>,
 }
 
 impl Platform {
-    /// Accepts one request's events, in their order.
-    fn accept(&self, dataset: &str, events: Vec<Value>, test: bool, accepted_at: Millis) {
-        let mut all = lock(&self.events);
-        for event in events {
-            let seq = all.len() + 1;
-            all.push(Accepted { seq, dataset: dataset.to_owned(), event, accepted_at, test });
+    /// Nothing but one empty audience.
+    pub fn new(audience: &str) -> Self {
+        Self {
+            record: Mutex::default(),
+            audiences: Mutex::new(Audiences::with(audience)),
+            first: audience.to_owned(),
+            count: watch::Sender::new(0),
         }
-        self.count.send_replace(all.len());
     }
 
-    /// All events without the first `after`.
-    pub fn accepted(&self, after: usize) -> Vec<Accepted> {
-        lock(&self.events).get(after..).map(<[Accepted]>::to_vec).unwrap_or_default()
+    /// Accepts one request's events, in their order.
+    fn accept(&self, dataset: &str, events: &[Value], test: bool, accepted_at: Millis) {
+        let mut record = lock(&self.record);
+        self.count.send_replace(record.accept(dataset, events, test, accepted_at));
+    }
+
+    /// At most `limit` events after the first `after`.
+    pub fn accepted(&self, after: usize, limit: usize) -> Vec<Accepted> {
+        lock(&self.record).accepted(after, limit)
+    }
+
+    /// How many events were accepted, repeats among them.
+    pub fn accepted_count(&self) -> usize {
+        lock(&self.record).count()
+    }
+
+    /// How many came of each dataset, new and again.
+    pub fn counts(&self) -> BTreeMap<String, Count> {
+        let record = lock(&self.record);
+        record.counts().into_iter().map(|(dataset, count)| (dataset.to_owned(), count)).collect()
+    }
+
+    /// The events that came more than once.
+    pub fn repeated(&self) -> Vec<Repeated> {
+        lock(&self.record).repeated()
+    }
+
+    /// Whether there is an audience with this id.
+    pub fn has_audience(&self, id: &str) -> bool {
+        lock(&self.audiences).has(id)
+    }
+
+    /// The audiences, by id.
+    pub fn audiences(&self) -> Vec<AudienceShown> {
+        lock(&self.audiences).shown()
+    }
+
+    /// At most `limit` members after the first `after`, each by key; none when there is no such audience.
+    pub fn members(&self, audience: &str, after: usize, limit: usize) -> Option<Vec<BTreeMap<String, String>>> {
+        lock(&self.audiences).members(audience, after, limit)
     }
 
     /// Waits until there are more than `after`.
@@ -67,25 +103,35 @@ impl Platform {
         let _ = self.count.subscribe().wait_for(|count| *count > after).await;
     }
 
-    /// Forgets everything.
+    /// As it was at the start.
     pub fn reset(&self) {
-        let mut all = lock(&self.events);
-        all.clear();
+        *lock(&self.audiences) = Audiences::with(&self.first);
+        let mut record = lock(&self.record);
+        *record = Record::default();
         self.count.send_replace(0);
     }
+}
+
+/// Whether the id is one of a dataset, an account or an audience.
+pub fn exists(world: &World, id: &str) -> bool {
+    call::kind(world, id).is_some()
 }
 
 /// The platform's routes.
 pub fn router(world: Arc<World>) -> Router {
     let (router, patterns) = requests::routed([
-        ("/{version}/{object}", get(events::dataset)),
-        ("/{version}/{object}/events", post(events::send)),
+        ("/{version}/{object}", get(show)),
+        ("/{version}/{object}/events", post(send)),
+        ("/{version}/{object}/customaudiences", post(create)),
+        ("/{version}/{object}/users", post(add).delete(remove)),
+        ("/{version}/{object}/usersreplace", post(replace)),
+        ("/{version}/{object}/usersofanyaudience", delete(forget)),
     ]);
     let router = router
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .layer(DefaultBodyLimit::max(16 << 20))
-        .layer(from_fn_with_state(world.clone(), weather));
+        .layer(from_fn_with_state(world.clone(), weather::weather));
     requests::noted(router, &world, Side::Ads, patterns).with_state(world)
 }
 
@@ -93,35 +139,46 @@ async fn unknown(State(world): State<Arc<World>>, uri: Uri) -> Response {
     GraphError::unknown_path(uri.path()).answer(&world)
 }
 
-async fn weather(State(world): State<Arc<World>>, mut request: Request, next: Next) -> Response {
-    let Some(mut met) = world.faults.draw(Side::Ads) else { return next.run(request).await };
-    met.wait().await;
-    if met.fault.echo {
-        return faults::echo(request).await;
-    }
-    match broken(&world, &met.fault) {
-        Some(response) => faults::retry_after(response, &met.fault),
-        None => {
-            request.extensions_mut().insert(met.fault);
-            next.run(request).await
-        }
-    }
+async fn send(State(world): State<Arc<World>>, request: Request) -> Response {
+    let called = Call::read(&world, request).await;
+    error::answer(&world, called.and_then(|call| events::send(&world, call)))
 }
 
-/// The answer a fault gives in place of the real one.
-fn broken(world: &World, fault: &Fault) -> Option<Response> {
-    let status = fault.status.and_then(|status| StatusCode::from_u16(status).ok());
-    if fault.html {
-        const PAGE: &str = "<!DOCTYPE html><html><head><title>Error</title></head><body><h1>Sorry, something went wrong.</h1></body></html>";
-        let html = [(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))];
-        return Some((status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE), html, PAGE).into_response());
-    }
-    if fault.empty {
-        return Some(status.unwrap_or(StatusCode::BAD_GATEWAY).into_response());
-    }
-    if status.is_none() && fault.code.is_none() {
-        return None;
-    }
-    let status = status.unwrap_or(StatusCode::BAD_REQUEST);
-    Some(GraphError::fault(status, fault.code, fault.subcode).answer(world))
+async fn create(State(world): State<Arc<World>>, request: Request) -> Response {
+    let called = Call::read(&world, request).await;
+    error::answer(&world, called.and_then(|call| audiences::create(&world, call)))
+}
+
+async fn add(State(world): State<Arc<World>>, request: Request) -> Response {
+    changed(&world, request, Change::Add).await
+}
+
+async fn remove(State(world): State<Arc<World>>, request: Request) -> Response {
+    changed(&world, request, Change::Remove).await
+}
+
+async fn replace(State(world): State<Arc<World>>, request: Request) -> Response {
+    changed(&world, request, Change::Replace).await
+}
+
+async fn changed(world: &World, request: Request, change: Change) -> Response {
+    let called = Call::read(world, request).await;
+    error::answer(world, called.and_then(|call| audiences::change(world, call, change)))
+}
+
+async fn forget(State(world): State<Arc<World>>, request: Request) -> Response {
+    let called = Call::read(&world, request).await;
+    error::answer(&world, called.and_then(|call| audiences::forget(&world, call)))
+}
+
+/// `GET /{version}/{object}`: whether the token opens it.
+async fn show(State(world): State<Arc<World>>, request: Request) -> Response {
+    let called = Call::read(&world, request).await;
+    let shown = called.and_then(|call| match call.kind {
+        Kind::Audience => {
+            audiences::show(&world, &call.object).ok_or_else(|| GraphError::no_object("get", &call.object))
+        }
+        Kind::Dataset | Kind::Account => Ok(json!({ "id": call.object })),
+    });
+    error::answer(&world, shown)
 }

@@ -1,11 +1,11 @@
 //! The control door: what people and tests ask of the sandbox itself. One file a family of questions; a family adds its routes here.
 
+mod ads;
 mod oauth;
 mod simulate;
 mod switches;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Query, State};
@@ -23,16 +23,14 @@ use super::requests::Shown;
 use super::world::{World, lock};
 use crate::clock::Millis;
 
-/// The longest `wait_ms`.
-const LONGEST_WAIT_MS: u64 = 30_000;
-
 /// The control door's routes.
 pub fn router(world: Arc<World>) -> Router {
     Router::new()
         .route("/", get(summary))
         .route("/play", post(play))
         .route("/simulate", post(simulate::simulate))
-        .route("/faults", post(switches::faults))
+        .route("/faults", get(switches::faults).post(switches::set_faults))
+        .route("/faults/{object}", put(switches::set_fault_of))
         .route("/quirks", get(switches::quirks).put(switches::set_quirks))
         .route("/allowance", get(switches::allowance).put(switches::set_allowance))
         .route("/subscription", get(switches::subscription).put(switches::set_subscription))
@@ -46,7 +44,10 @@ pub fn router(world: Arc<World>) -> Router {
         .route("/oauth/log", get(oauth::log))
         .route("/locations/{id}/suspend", post(oauth::suspend))
         .route("/locations/{id}/activate", post(oauth::activate))
-        .route("/accepted", get(accepted))
+        .route("/accepted", get(ads::accepted))
+        .route("/repeats", get(ads::repeats))
+        .route("/audiences", get(ads::audiences))
+        .route("/audiences/{id}/members", get(ads::members))
         .route("/requests", get(requests))
         .route("/clock", post(clock))
         .route("/reset", post(reset))
@@ -80,25 +81,6 @@ async fn summary(State(world): State<Arc<World>>) -> Response {
 async fn play(State(world): State<Arc<World>>, body: Bytes) -> Result<Response, SandboxError> {
     let play: Play = read(&body)?;
     Ok(Json(play::run(&world, play).await?).into_response())
-}
-
-#[derive(Deserialize)]
-struct Since {
-    #[serde(default)]
-    after: usize,
-    #[serde(default)]
-    wait_ms: u64,
-}
-
-async fn accepted(State(world): State<Arc<World>>, Query(since): Query<Since>) -> Json<Value> {
-    if since.wait_ms > 0 {
-        let limit = Duration::from_millis(since.wait_ms.min(LONGEST_WAIT_MS));
-        // Too long is no error: the answer is then what there is.
-        let _ = tokio::time::timeout(limit, world.platform.more_than(since.after)).await;
-    }
-    let events = world.platform.accepted(since.after);
-    let next = events.last().map_or(since.after, |last| last.seq);
-    Json(json!({ "events": events, "next": next }))
 }
 
 async fn requests(State(world): State<Arc<World>>) -> Json<Shown> {

@@ -4,19 +4,41 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use serde_json::{Map, Value, json};
 
+use super::super::ads;
 use super::super::crm::limits::Allowance;
 use super::super::error::SandboxError;
-use super::super::faults::Faults;
+use super::super::faults::{Fault, Faults};
 use super::super::quirks::Quirks;
 use super::super::subscription::Subscription;
 use super::super::world::{World, lock};
 use super::{position, read};
 
-/// `POST /faults`: replaces all of them.
-pub async fn faults(State(world): State<Arc<World>>, body: Bytes) -> Result<Json<Faults>, SandboxError> {
+/// `GET /faults`: those that were set, and those of single datasets and audiences.
+pub async fn faults(State(world): State<Arc<World>>) -> Json<Value> {
+    let (faults, objects) = world.faults.shown();
+    Json(json!({ "crm": faults.crm, "ads": faults.ads, "objects": objects }))
+}
+
+/// `PUT /faults/{object}`: the fault of one dataset or audience; null ends it.
+pub async fn set_fault_of(
+    State(world): State<Arc<World>>,
+    Path(object): Path<String>,
+    body: Bytes,
+) -> Result<Json<Option<Fault>>, SandboxError> {
+    let fault: Option<Fault> = read(&body)?;
+    fault.as_ref().map_or(Ok(()), Fault::check_ads)?;
+    if !ads::exists(&world, &object) {
+        return Err(SandboxError::Asked(format!("there is no dataset or audience {object}")));
+    }
+    world.faults.set_of(&object, fault.clone());
+    Ok(Json(fault))
+}
+
+/// `POST /faults`: replaces all of them, those of single datasets and audiences too.
+pub async fn set_faults(State(world): State<Arc<World>>, body: Bytes) -> Result<Json<Faults>, SandboxError> {
     let faults: Faults = read(&body)?;
     faults.check()?;
     if let Some(location) = faults.crm.as_ref().and_then(|fault| fault.location.as_ref()) {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::{Fault, Faults};
-use super::{Caller, event, sandbox};
+use super::super::{Fault, Faults, Quirks};
+use super::{Caller, event, proof, sandbox, urlencoded};
 
 #[tokio::test]
 async fn the_platform_takes_all_or_nothing_and_keeps_the_order() {
@@ -69,6 +69,9 @@ async fn faults_of_the_platform() {
     with(Fault { code: Some(80_004), ..Fault::default() });
     let (status, headers, body) = caller.send(&summary, json!([])).await.expect("an answer");
     assert_eq!((status, &body["error"]["is_transient"]), (400, &json!(true)));
+    assert!(headers["x-business-use-case-usage"].to_str().expect("ASCII").contains("100"));
+    with(Fault { code: Some(4), ..Fault::default() });
+    let (_, headers, _) = caller.send(&summary, json!([])).await.expect("an answer");
     assert!(headers["x-app-usage"].to_str().expect("ASCII").contains("100"));
     with(Fault { html: true, ..Fault::default() });
     let (status, headers, _) = caller.send(&summary, json!([])).await.expect("an answer");
@@ -80,4 +83,87 @@ async fn faults_of_the_platform() {
     assert_eq!(status, 500);
     assert!(headers["x-echo-authorization"].to_str().expect("ASCII").contains(&summary.ads_token));
     assert!(body.to_string().contains("canary"));
+}
+
+#[tokio::test]
+async fn every_encoding_of_the_platform_s_own_programs_is_read() {
+    let (sandbox, summary) = sandbox().await;
+    let caller = Caller::new();
+    let url = format!("{}/v26.0/{}/events", summary.ads, summary.dataset);
+    let (token, signed) = (&summary.ads_token, proof(&summary, &summary.ads_token));
+    let one = |id: &str| event(&summary, id);
+    let (form, text) = ("application/x-www-form-urlencoded", |value: Value| urlencoded(&value.to_string()));
+    let in_query = format!("{url}?access_token={token}&appsecret_proof={signed}");
+    let multipart = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"data\"\r\n\r\n{}\r\n--b\r\n\
+         Content-Disposition: form-data; name=\"access_token\"\r\n\r\n{token}\r\n--b--\r\n",
+        json!([one("e")])
+    );
+    for (url, kind, body) in [
+        (&url, "application/json", json!({ "data": [one("a")], "access_token": token }).to_string()),
+        (&in_query, form, format!("data={}", text(json!([one("b").to_string()])))),
+        (&url, form, format!("data={}&access_token={token}&appsecret_proof={signed}", text(json!([one("c")])))),
+        (&in_query, "application/json", json!({ "data": [one("d").to_string()] }).to_string()),
+        (&url, "multipart/form-data; boundary=b", multipart),
+    ] {
+        let (status, _, answer) = caller.call("POST", url, &[("content-type", kind)], body).await.expect("an answer");
+        assert_eq!((status, &answer["messages"]), (200, &json!([])), "{kind}: {answer}");
+    }
+    let ids: Vec<Value> = sandbox.accepted(0).iter().map(|accepted| accepted.event["event_id"].clone()).collect();
+    assert_eq!(ids, ["a", "b", "c", "d", "e"]);
+}
+
+#[tokio::test]
+async fn a_proof_is_checked_after_the_token_and_before_everything_else() {
+    let (sandbox, summary) = sandbox().await;
+    let caller = Caller::new();
+    let now = crate::clock::Clock::system().now_ms() / 1_000;
+    let timed = proof(&summary, &format!("{}|{now}", summary.ads_token));
+    let asked = async |object: &str, query: &str| {
+        let url = format!("{}/v25.0/{object}/events?{query}", summary.ads);
+        let (status, _, body) = caller
+            .call("POST", &url, &[("content-type", "application/json")], "{".to_owned())
+            .await
+            .expect("an answer");
+        assert_eq!(status, 400);
+        (body["error"]["code"].as_i64().unwrap_or_default(), body["error"]["error_subcode"].as_i64())
+    };
+    let dataset = summary.dataset.as_str();
+    let token = format!("access_token={}", summary.ads_token);
+    let good = format!("{token}&appsecret_proof={}", proof(&summary, &summary.ads_token));
+    assert_eq!(asked("1", "access_token=x&appsecret_proof=y").await, (190, None));
+    assert_eq!(asked("1", &format!("{token}&appsecret_proof=y")).await, (104, None));
+    assert_eq!(asked("1", &good).await, (100, Some(33)));
+    assert_eq!(asked(dataset, &good).await, (100, None), "the JSON comes last");
+    assert_eq!(asked(dataset, &format!("{token}&appsecret_proof={timed}&appsecret_time={now}")).await, (100, None));
+    assert_eq!(
+        asked(dataset, &format!("{token}&appsecret_proof={timed}&appsecret_time={}", now - 1)).await,
+        (104, None)
+    );
+    assert_eq!(asked(dataset, &token).await, (100, None), "none is needed");
+    sandbox.set_quirks(Quirks { proof_required: true, bad_token_answers_400: true, ..Quirks::default() });
+    assert_eq!(asked(dataset, &token).await, (104, None));
+    let newest = format!("{}/v26.0/{dataset}?access_token=x", summary.ads);
+    assert_eq!(caller.call("GET", &newest, &[], String::new()).await.map(|answer| answer.0), Some(400));
+    sandbox.set_quirks(Quirks::default());
+    assert_eq!(caller.call("GET", &newest, &[], String::new()).await.map(|answer| answer.0), Some(401));
+}
+
+#[tokio::test]
+async fn a_repeat_is_taken_and_counted() {
+    let (sandbox, summary) = sandbox().await;
+    let caller = Caller::new();
+    for ids in [["a", "b"], ["b", "c"]] {
+        caller.send(&summary, ids.map(|id| event(&summary, id)).to_vec().into()).await.expect("an answer");
+    }
+    let told: Vec<Option<usize>> = sandbox.accepted(0).iter().map(|accepted| accepted.repeat_of).collect();
+    assert_eq!(told, [None, None, Some(2), None]);
+    let (_, repeats) = caller.control(&summary, "GET", "/repeats", &Value::Null).await;
+    assert_eq!(repeats["datasets"][&summary.dataset], json!({ "events": 3, "repeats": 1 }));
+    assert_eq!((&repeats["repeated"][0]["event_id"], &repeats["repeated"][0]["times"]), (&json!("b"), &json!(2)));
+    assert_eq!((sandbox.repeated().len(), sandbox.accepted_count()), (1, 4));
+    let (_, part) = caller.control(&summary, "GET", "/accepted?after=1&limit=2", &Value::Null).await;
+    assert_eq!((part["events"].as_array().map(Vec::len), &part["next"]), (Some(2), &json!(3)));
+    sandbox.reset();
+    assert_eq!((sandbox.repeated().len(), sandbox.accepted_count()), (0, 0));
 }

@@ -15,7 +15,7 @@ fn installed(location: &str, company: Option<&str>, at: u64) -> Installed {
 
 fn pause(name: &str) -> Pause {
     let scope = PauseScope::Connection(name.into());
-    Pause { scope, reason: "installed: look at it first".into(), at: 10, by: "install".into() }
+    Pause { scope, reason: "installed: look at it first".into(), at: 10, by: "install".into(), heals: false }
 }
 
 #[tokio::test]

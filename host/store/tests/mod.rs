@@ -1,6 +1,7 @@
 //! The store on a real disk: what its steps promise.
 
 mod auditing;
+mod brake;
 mod commands;
 mod copies;
 mod disk;
@@ -108,6 +109,7 @@ fn read(delivery: &str, contact: &str, expected: Option<u64>, changes: &[&str]) 
 
 fn event(id: &str, deadline: u64) -> NewEvent {
     NewEvent {
+        brake: Brake::OFF,
         destination: "ads".into(),
         event_id: id.into(),
         name: "Lead".into(),
@@ -119,7 +121,11 @@ fn event(id: &str, deadline: u64) -> NewEvent {
 }
 
 fn translation(row: i64, answer: Translated) -> TranslationSettlement {
-    TranslationSettlement { generation: 1, now: 20, items: vec![TranslatedChange { row, answer }] }
+    TranslationSettlement {
+        generation: 1,
+        now: 20,
+        items: vec![TranslatedChange { row, answer, commands: Vec::new() }],
+    }
 }
 
 fn shipped(attempt: i64, items: Vec<(i64, Verdict)>) -> ShipSettlement {

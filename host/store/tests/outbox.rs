@@ -88,7 +88,7 @@ async fn verdicts_decide_what_becomes_of_events() {
 async fn a_pause_holds_every_claim_until_it_is_resumed() {
     let bench = bench().await;
     bench.translated(&[("a", 1)]).await;
-    let pause = |scope| Pause { scope, reason: "too many".into(), at: 1, by: "ops".into() };
+    let pause = |scope| Pause { scope, reason: "too many".into(), at: 1, by: "ops".into(), heals: false };
     for scope in [PauseScope::All, PauseScope::Destination("ads".into())] {
         bench.store.pause(pause(scope.clone())).await.unwrap();
         assert!(bench.store.claim_events("ads", 30, 1, "sink").await.unwrap().is_none());

@@ -22,15 +22,31 @@ pub enum Glance<'t> {
     /// A list.
     List(Vec<Glance<'t>>),
     /// An object. Of a name that stands in it twice, the last counts.
-    Object(Vec<(Cow<'t, str>, Glance<'t>)>),
+    Object(Vec<Member<'t>>),
+}
+
+/// A member of an object.
+#[derive(Debug)]
+pub struct Member<'t> {
+    mark: u32,
+    name: Cow<'t, str>,
+    value: Glance<'t>,
+}
+
+/// What tells nearly all names of an object apart: length, first and last letter. Some thirty are asked for, of some thirty that are there.
+#[inline]
+fn mark(name: &str) -> u32 {
+    let (first, last) = (name.as_bytes().first(), name.as_bytes().last());
+    let letter = |letter: Option<&u8>| u32::from(letter.copied().unwrap_or_default());
+    (name.len() as u32) << 16 ^ letter(first) << 8 ^ letter(last)
 }
 
 impl Look for Glance<'_> {
+    #[inline]
     fn member(&self, name: &str) -> Option<&Self> {
         let Self::Object(members) = self else { return None };
-        // Most names are told apart by their length and first letter, which costs no call.
-        let alike = |known: &str| known.len() == name.len() && known.as_bytes().first() == name.as_bytes().first();
-        members.iter().rev().find(|(known, _)| alike(known) && known == name).map(|(_, value)| value)
+        let mark = mark(name);
+        members.iter().rev().find(|known| known.mark == mark && known.name == name).map(|known| &known.value)
     }
 
     fn as_text(&self) -> Option<&str> {
@@ -51,9 +67,11 @@ impl Look for Glance<'_> {
 
     fn members(&self) -> Option<impl Iterator<Item = (&str, &Self)>> {
         let Self::Object(members) = self else { return None };
-        let last = |at: usize, name: &str| members[at + 1..].iter().all(|(later, _)| later != name);
-        let each = members.iter().enumerate().map(|(at, (name, value))| (at, &**name, value));
-        Some(each.filter(move |(at, name, _)| last(*at, name)).map(|(_, name, value)| (name, value)))
+        let is_last = |at: usize, member: &Member<'_>| {
+            members[at + 1..].iter().all(|later| later.mark != member.mark || later.name != member.name)
+        };
+        let last = members.iter().enumerate().filter(move |(at, member)| is_last(*at, member));
+        Some(last.map(|(_, member)| (&*member.name, &member.value)))
     }
 
     fn written(&self) -> String {
@@ -70,8 +88,8 @@ impl From<&Glance<'_>> for Value {
             Glance::Text(text) => Self::String(text.clone().into_owned()),
             Glance::List(elements) => Self::Array(elements.iter().map(Self::from).collect()),
             Glance::Object(members) => {
-                let members = members.iter().map(|(name, value)| (name.clone().into_owned(), Self::from(value)));
-                Self::Object(members.collect::<Map<_, _>>())
+                let owned = |member: &Member<'_>| (member.name.clone().into_owned(), Self::from(&member.value));
+                Self::Object(members.iter().map(owned).collect::<Map<_, _>>())
             }
         }
     }
@@ -133,7 +151,7 @@ impl<'de> Visitor<'de> for Reader {
         let mut members = Vec::with_capacity(16);
         while let Some((name, value)) = object.next_entry::<Glance<'de>, Glance<'de>>()? {
             let Glance::Text(name) = name else { return Err(A::Error::custom("a name is a text")) };
-            members.push((name, value));
+            members.push(Member { mark: mark(&name), name, value });
         }
         Ok(Glance::Object(members))
     }

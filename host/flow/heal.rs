@@ -1,0 +1,80 @@
+//! Destinations whose credential was refused: they rest, everything for them is kept, and they are asked now and then whether it works again.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Flow;
+use super::retry::backoff;
+use crate::clock::Millis;
+use crate::engine::Outcome;
+use crate::store::{PauseScope, StoreError};
+
+/// How often a resting destination was asked, and when it is asked next.
+#[derive(Clone, Copy)]
+struct Asked {
+    times: u32,
+    next: Millis,
+}
+
+impl Flow {
+    /// Asks resting destinations until the flow is stopped.
+    pub(super) async fn heal(self: Arc<Self>) {
+        let mut asked = HashMap::new();
+        while !self.stopping() {
+            // Asked for before looking, so that a destination that comes to rest meanwhile is not missed.
+            let woken = self.wake.heal.notified();
+            if let Err(error) = self.heal_once(&mut asked).await {
+                tracing::error!(%error, "a destination cannot be resumed now");
+            }
+            let now = self.clock.now_ms();
+            let next = asked.values().map(|asked| asked.next.saturating_sub(now)).min();
+            let nap = async {
+                match next {
+                    Some(wait) => tokio::time::sleep(Duration::from_millis(wait.max(1))).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = woken => {}
+                () = nap => {}
+                () = self.stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// Asks every destination whose time has come, and resumes those whose credential works.
+    async fn heal_once(&self, asked: &mut HashMap<String, Asked>) -> Result<(), StoreError> {
+        let resting: Vec<String> = self.pauses.load().iter().filter(|pause| pause.heals).filter_map(name).collect();
+        asked.retain(|name, _| resting.contains(name));
+        for name in resting {
+            let Some(destination) = self.plan().destinations.get(&name).cloned() else { continue };
+            let (now, times) = (self.clock.now_ms(), asked.get(&name).map_or(0, |asked| asked.times));
+            if asked.get(&name).is_some_and(|asked| asked.next > now) {
+                continue;
+            }
+            let ticket = Arc::new(destination.right.ticket(&destination.credential));
+            match destination.sink.probe(ticket, &destination.words).await {
+                Ok(Outcome::Accepted(_)) => {
+                    tracing::info!(destination = name, "goes on: its token works again");
+                    asked.remove(&name);
+                    self.resume(PauseScope::Destination(name)).await?;
+                    continue;
+                }
+                Ok(outcome) => tracing::debug!(destination = name, ?outcome, "still rests"),
+                Err(fault) => tracing::warn!(destination = name, %fault, "cannot be asked whether its token works"),
+            }
+            let next = self.clock.now_ms() + backoff(times + 1, fastrand::f64(), None);
+            asked.insert(name, Asked { times: times + 1, next });
+        }
+        Ok(())
+    }
+}
+
+/// The destination that a pause is about.
+fn name(pause: &crate::store::Pause) -> Option<String> {
+    match &pause.scope {
+        PauseScope::Destination(name) => Some(name.clone()),
+        PauseScope::All | PauseScope::Connection(_) => None,
+    }
+}
