@@ -17,7 +17,7 @@ pub(super) async fn take(
     let flow = &admin.flow;
     let answer = operate(&flow.store, flow.clock.now_ms(), operation).await?;
     // What goes again need not wait for the next look.
-    for step in [&flow.wake.read, &flow.wake.translate, &flow.wake.ship] {
+    for step in [&flow.wake.read, &flow.wake.translate, &flow.wake.ship, &flow.wake.execute] {
         step.notify_one();
     }
     answer.map(Json).ok_or_else(|| Failed(StatusCode::NOT_FOUND, "nothing in the store matches".to_owned()))

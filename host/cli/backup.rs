@@ -101,10 +101,11 @@ impl Restore {
             });
             format!(
                 "Restored. {} event(s) were told since the copy was made; {} wait and may have been: they keep their ids. {} \
-                 contact(s) are forgotten again.\nEverything is paused: start convey, look at `convey status`, then `convey \
+                 command(s) to the CRM may have been carried out, and are dead until you decide. {} contact(s) are forgotten again.\nEverything is paused: start convey, look at `convey status`, then `convey \
                  resume --all`.{}",
                 restored.told_since,
                 restored.may_repeat,
+                restored.commands_parked,
                 restored.forgotten_again,
                 replaced.unwrap_or_default(),
             )

@@ -84,6 +84,8 @@ enum State {
     Dead,
     /// Waiting for its turn
     Waiting,
+    /// A delivery without a connection, or a command whose event is not delivered
+    Held,
     /// In a request without an answer so far
     InFlight,
     /// Past its deadline
@@ -100,6 +102,8 @@ enum Kind {
     Change,
     /// An event to be sent
     Event,
+    /// A command to the CRM that a rule asked for
+    Command,
 }
 
 impl From<Filter> for QueueFilter {
@@ -108,6 +112,7 @@ impl From<Filter> for QueueFilter {
         let state = match state.unwrap_or(State::Dead) {
             State::Dead => QueueState::Dead,
             State::Waiting => QueueState::Waiting,
+            State::Held => QueueState::Held,
             State::InFlight => QueueState::InFlight,
             State::Expired => QueueState::Expired,
             State::Dropped => QueueState::Dropped,
@@ -116,6 +121,7 @@ impl From<Filter> for QueueFilter {
             Kind::Delivery => QueueKind::Delivery,
             Kind::Change => QueueKind::Change,
             Kind::Event => QueueKind::Event,
+            Kind::Command => QueueKind::Command,
         });
         Self { state, kind, destination, connection, reason }
     }

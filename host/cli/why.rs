@@ -43,6 +43,17 @@ fn story(why: &Value) -> String {
         for event in each(change, "events") {
             text_of.push_str(&event_lines(event));
         }
+        for command in each(change, "commands") {
+            text_of.push_str(&format!(
+                "{}  command {} ({}), rule {}: {}{}\n",
+                when(command["created_at"].as_u64().unwrap_or_default()),
+                text(command, "command"),
+                text(command, "name"),
+                text(command, "rule"),
+                text(command, "state"),
+                because(&text(command, "reason")),
+            ));
+        }
         text_of.push('\n');
     }
     let silent = |delivery: &&Value| !each(why, "changes").any(|change| told(change, delivery));

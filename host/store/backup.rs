@@ -37,11 +37,11 @@ impl Store {
     /// [`StoreError::Backup`] names the file and what is wrong with it.
     pub async fn back_up(&self, file: PathBuf, keys: PathBuf) -> Result<BackedUp, StoreError> {
         self.note_down().await?;
-        // A reader like any other: forgetting waits for it before it empties the log.
-        let turn = self.0.readers.turn().await?;
+        // No reader's turn: questions must not wait for a copy. Forgetting does, before it empties the log.
+        let copying = self.0.copying.clone().lock_owned().await;
         let from = self.0.readers.path().to_owned();
         tokio::task::spawn_blocking(move || {
-            let _turn = turn;
+            let _copying = copying;
             copy(&from, &file, &keys)
         })
         .await

@@ -146,6 +146,10 @@ impl Rows<'_> {
                 "UPDATE change SET state = 'waiting', due_at = ?2, tries = 0, code = NULL, reason = NULL
                  WHERE row = ?1 AND state IN ('dead', 'waiting') AND length(sealed) > 0"
             }
+            QueueKind::Command => {
+                "UPDATE wanted SET state = 'waiting', due_at = ?2, tries = 0, reason = NULL, done_at = NULL
+                 WHERE row = ?1 AND state IN ('dead', 'waiting') AND length(sealed) > 0"
+            }
             QueueKind::Delivery => {
                 "UPDATE inbox SET state = 'waiting', due_at = ?2, tries = 0, code = NULL, reason = NULL
                  WHERE row = ?1 AND state IN ('dead', 'waiting') AND connection IS NOT NULL AND length(sealed) > 0"
@@ -164,6 +168,10 @@ impl Rows<'_> {
             QueueKind::Change => {
                 "UPDATE change SET state = 'dropped', reason = ?2, translated_at = ?3
                  WHERE row = ?1 AND state IN ('dead', 'waiting')"
+            }
+            QueueKind::Command => {
+                "UPDATE wanted SET state = 'dropped', reason = ?2, done_at = ?3
+                 WHERE row = ?1 AND state IN ('dead', 'waiting', 'held')"
             }
             QueueKind::Delivery => {
                 "UPDATE inbox SET state = 'dropped', reason = ?2, read_at = ?3

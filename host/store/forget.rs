@@ -2,13 +2,14 @@
 //! so that every account still adds up. Then the write-ahead log is emptied: older pages of the key are in no file.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 
 use super::audit::AuditRow;
 use super::rows::{Rows, int};
-use super::{Store, StoreError};
+use super::{Store, StoreError, schema};
 use crate::clock::Millis;
 use crate::vault::Lookup;
 
@@ -27,10 +28,10 @@ pub struct Forgotten {
     pub deliveries_dropped: u64,
     /// Changes that were waiting or dead, and are dropped.
     pub changes_dropped: u64,
+    /// Commands to the CRM that were waiting or dead, and are dropped.
+    pub commands_dropped: u64,
     /// Events that were waiting or dead, and are dropped. One in a request that is under way may still arrive.
     pub events_dropped: u64,
-    /// Commands to the CRM that waited or were dead.
-    pub commands_dropped: u64,
 }
 
 /// Who wants something forgotten, and why.
@@ -72,7 +73,9 @@ impl Store {
             .await?;
         if forgotten.contacts > 0 {
             self.0.pulse.forgot.store(true, Ordering::Release);
+            let copying = self.0.copying.lock().await;
             self.empty_log().await?;
+            drop(copying);
         }
         Ok(forgotten)
     }
@@ -101,7 +104,9 @@ impl Store {
             let forget = move |rows: &Rows<'_>| {
                 let mut all = Forgotten::default();
                 for subject in &part {
-                    all.add(rows.forget(subject, &wish)?);
+                    let one = rows.forget(subject, &wish)?;
+                    let contacts = if *subject == of_location { 0 } else { one.contacts };
+                    all.add(Forgotten { contacts, ..one });
                 }
                 Ok(all)
             };
@@ -121,15 +126,22 @@ impl Store {
         let due = self.read(|rows| rows.told_to_the_end()).await?;
         if !due.is_empty() {
             self.write("forget_due", 0, move |rows| {
-                for (subject, why) in &due {
-                    rows.forget(subject, &Wish { at: now, by: "convey".to_owned(), why: why.clone() })?;
+                for (subject, why) in due {
+                    let wish = Wish { at: now, by: "convey".to_owned(), why };
+                    rows.forget(&subject, &wish)?;
+                    let mut act = AuditRow::act(now, &wish.by, "contact".to_owned(), "forget".to_owned());
+                    (act.subject, act.outcome) = (Some(subject), Some(wish.why));
+                    rows.note(&act)?;
                 }
                 Ok(())
             })
             .await?;
             self.0.pulse.forgot.store(true, Ordering::Release);
         }
-        if self.0.pulse.forgot.load(Ordering::Acquire) {
+        // While a copy is made the log cannot be emptied: the next look tries again.
+        if self.0.pulse.forgot.load(Ordering::Acquire)
+            && let Ok(_copying) = self.0.copying.try_lock()
+        {
             self.empty_log().await?;
         }
         Ok(())
@@ -139,7 +151,15 @@ impl Store {
     async fn empty_log(&self) -> Result<(), StoreError> {
         self.0.pulse.forgot.store(false, Ordering::Release);
         let still = self.0.readers.all_turns().await?;
-        let emptied = self.apart(|db| Ok(db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?)).await;
+        let emptied = self
+            .apart(|db| {
+                // Nobody of ours reads; for anybody else the writer does not wait.
+                db.busy_timeout(Duration::ZERO)?;
+                let emptied = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+                schema::tune(db)?;
+                Ok(emptied?)
+            })
+            .await;
         drop(still);
         // Not emptied: the next look at what is due tries again.
         let busy: i64 = emptied.inspect_err(|_| self.0.pulse.forgot.store(true, Ordering::Release))?;
@@ -156,8 +176,8 @@ impl Forgotten {
         self.contacts += other.contacts;
         self.deliveries_dropped += other.deliveries_dropped;
         self.changes_dropped += other.changes_dropped;
-        self.events_dropped += other.events_dropped;
         self.commands_dropped += other.commands_dropped;
+        self.events_dropped += other.events_dropped;
     }
 }
 
@@ -173,16 +193,16 @@ impl Rows<'_> {
                 "UPDATE outbox SET state = 'dropped', reason = ?2, done_at = ?3
                  WHERE change IN (SELECT row FROM change WHERE subject = ?1) AND state IN ('waiting', 'dead')",
             )?,
+            commands_dropped: changed(
+                "UPDATE wanted SET state = 'dropped', reason = ?2, done_at = ?3
+                 WHERE subject = ?1 AND state IN ('waiting', 'held', 'dead')",
+            )?,
             changes_dropped: changed(
                 "UPDATE change SET state = 'dropped', reason = ?2, translated_at = ?3
                  WHERE subject = ?1 AND state IN ('waiting', 'dead')",
             )?,
             deliveries_dropped: changed(
                 "UPDATE inbox SET state = 'dropped', reason = ?2, read_at = ?3
-                 WHERE subject = ?1 AND state IN ('waiting', 'held', 'dead')",
-            )?,
-            commands_dropped: changed(
-                "UPDATE wanted SET state = 'dropped', reason = ?2, done_at = ?3
                  WHERE subject = ?1 AND state IN ('waiting', 'held', 'dead')",
             )?,
         };
@@ -221,6 +241,12 @@ impl Rows<'_> {
             .execute(params![subject, change, FORGOTTEN, int(now)])?;
         self.db
             .prepare_cached(
+                "UPDATE wanted SET state = 'dropped', reason = ?3, done_at = ?4
+                 WHERE subject = ?1 AND change <> ?2 AND state IN ('waiting', 'held')",
+            )?
+            .execute(params![subject, change, FORGOTTEN, int(now)])?;
+        self.db
+            .prepare_cached(
                 "INSERT INTO forgotten (subject, asked_at, who, why) VALUES (?1, ?2, 'convey', 'the contact was deleted')
                  ON CONFLICT (subject) DO UPDATE SET done_at = NULL",
             )?
@@ -234,6 +260,8 @@ impl Rows<'_> {
             "SELECT subject, why FROM forgotten WHERE done_at IS NULL AND NOT EXISTS (
                  SELECT 1 FROM change JOIN outbox ON outbox.change = change.row
                  WHERE change.subject = forgotten.subject AND outbox.state IN ('waiting', 'in_flight'))
+             AND NOT EXISTS (
+                 SELECT 1 FROM wanted WHERE wanted.subject = forgotten.subject AND wanted.state = 'waiting')
              ORDER BY asked_at LIMIT ?1",
         )?;
         let found = query.query_map([PART as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;

@@ -90,7 +90,7 @@ pub use status::{ChangeStatus, ConnectionStatus, DestinationStatus, HeldLocation
 pub use sweep::{Retention, Swept};
 pub use token::{GrantState, HeldToken, NewToken, TokenSummary};
 pub use wanted::{Carried, NewCommand, StoredCommand};
-pub use why::{Why, WhyAttempt, WhyChange, WhyDelivery, WhyEvent, WhyGeneration};
+pub use why::{Why, WhyAttempt, WhyChange, WhyCommand, WhyDelivery, WhyEvent, WhyGeneration};
 
 pub use crate::clock::Millis;
 
@@ -113,6 +113,8 @@ struct Inner {
     pulse: Arc<Pulse>,
     notes: Arc<audit::Notes>,
     vault: Arc<Vault>,
+    /// Held while a copy is made, which reads one moment for long.
+    copying: Arc<tokio::sync::Mutex<()>>,
     readers: Readers,
     writer: Option<JoinHandle<()>>,
     // Dropped last: the directory is free once the writer has stopped.
@@ -172,6 +174,7 @@ impl Store {
             pulse,
             notes,
             vault: vault.clone(),
+            copying: Arc::default(),
             readers: Readers::new(path, vault),
             writer: Some(thread),
             _lock: lock,

@@ -1,5 +1,7 @@
 //! What waits and what is parked, as a person looks at it: grouped by reason, row by row, and one row with its attempts.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{OptionalExtension, Row, named_params, params};
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +10,7 @@ use super::{Store, StoreError};
 use crate::clock::Millis;
 
 /// What a row of the queue is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QueueKind {
     /// A delivery to be read.
@@ -17,6 +19,8 @@ pub enum QueueKind {
     Change,
     /// An event to be sent.
     Event,
+    /// A command to the CRM that a rule asked for.
+    Command,
 }
 
 impl QueueKind {
@@ -24,6 +28,7 @@ impl QueueKind {
         match text {
             "delivery" => Self::Delivery,
             "change" => Self::Change,
+            "command" => Self::Command,
             _ => Self::Event,
         }
     }
@@ -38,6 +43,8 @@ pub enum QueueState {
     Dead,
     /// Its turn will come.
     Waiting,
+    /// A delivery of a location that no connection has, or a command whose event is not delivered.
+    Held,
     /// In an attempt without an answer so far.
     InFlight,
     /// Past its deadline.
@@ -51,6 +58,7 @@ impl QueueState {
         match self {
             Self::Dead => "dead",
             Self::Waiting => "waiting",
+            Self::Held => "held",
             Self::InFlight => "in_flight",
             Self::Expired => "expired",
             Self::Dropped => "dropped",
@@ -94,17 +102,17 @@ pub struct QueueGroup {
 /// One row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct QueueRow {
-    /// How a person names it: `e12`, `c34`, or a delivery's id.
+    /// How a person names it: `e12`, `c34`, `k56`, or a delivery's id.
     pub name: String,
     /// What it is.
     pub kind: QueueKind,
-    /// The event's, the fact's or the delivery's id.
+    /// The event's, the fact's or the delivery's id, or the command's key.
     pub id: String,
     /// Whose it is; none of a delivery that is held.
     pub connection: Option<String>,
     /// Where it goes, if it is an event.
     pub destination: Option<String>,
-    /// The event's name, or the kind of fact or delivery.
+    /// The event's or command's name, or the kind of fact or delivery.
     pub what: Option<String>,
     /// Where it stands.
     pub state: String,
@@ -124,7 +132,7 @@ pub struct QueueRow {
     pub(super) row: i64,
 }
 
-/// One shape for all three tables.
+/// One shape for all tables.
 const ROWS: &str = "WITH queue AS (
      SELECT 'event' AS kind, outbox.row AS row, outbox.event_id AS id, change.connection AS connection,
             outbox.destination AS destination, outbox.name AS what, outbox.state AS state, outbox.reason AS reason,
@@ -133,6 +141,8 @@ const ROWS: &str = "WITH queue AS (
      FROM outbox LEFT JOIN change ON change.row = outbox.change
      UNION ALL
      SELECT 'change', row, id, connection, NULL, kind, state, reason, tries, 0, occurred_at, due_at, NULL FROM change
+     UNION ALL
+     SELECT 'command', row, key, connection, NULL, name, state, reason, tries, 0, created_at, due_at, NULL FROM wanted
      UNION ALL
      SELECT 'delivery', row, id, connection, NULL, kind, state, reason, tries, 0, received_at, due_at, NULL FROM inbox)";
 
@@ -144,7 +154,8 @@ const COLUMNS: &str =
     "kind, row, id, connection, destination, what, state, reason, tries, ambiguous, since, due_at, deadline";
 
 impl Store {
-    /// What is meant, grouped by kind, place and reason; the largest `limit` groups, the largest first.
+    /// What is meant, grouped by kind, place and reason; the largest `limit` groups, the largest first. What stands in brackets
+    /// at the end of a reason is about one request (its trace, say) and keeps no rows apart.
     ///
     /// # Errors
     /// As the database has it.
@@ -152,12 +163,12 @@ impl Store {
         self.read(move |rows| {
             let mut query = rows.db.prepare_cached(&format!(
                 "{ROWS} SELECT kind, coalesce(destination, connection, ''), reason, count(*), min(since), max(since)
-                 FROM queue WHERE {MEANT} GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT :limit"
+                 FROM queue WHERE {MEANT} GROUP BY 1, 2, 3"
             ))?;
             let found = query.query_map(
                 named_params! {
                     ":state": filter.state.written(), ":kind": kind_word(filter.kind), ":destination": filter.destination,
-                    ":connection": filter.connection, ":reason": filter.reason, ":limit": int(limit),
+                    ":connection": filter.connection, ":reason": filter.reason,
                 },
                 |row| {
                     Ok(QueueGroup {
@@ -170,7 +181,9 @@ impl Store {
                     })
                 },
             )?;
-            Ok(found.collect::<Result<_, _>>()?)
+            let mut groups = merged(found.collect::<Result<_, _>>()?);
+            groups.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            Ok(groups)
         })
         .await
     }
@@ -196,8 +209,8 @@ impl Store {
         .await
     }
 
-    /// The rows that a person's word names: `e12`, `c34`, or the id of an event (once for each destination), of a fact or
-    /// of a delivery, ours or its sender's. Empty if nothing is called so.
+    /// The rows that a person's word names: `e12`, `c34`, `k56`, or the id of an event (once for each destination), of a fact
+    /// or of a delivery, ours or its sender's, or the key of a command. Empty if nothing is called so.
     ///
     /// # Errors
     /// As the database has it.
@@ -220,8 +233,13 @@ impl Rows<'_> {
         if let Some(row) = number('c') {
             return Ok(vec![("change", row)]);
         }
+        if let Some(row) = number('k') {
+            return Ok(vec![("wanted", row)]);
+        }
         let mut found = Vec::new();
-        for (table, column) in [("outbox", "event_id"), ("change", "id"), ("inbox", "id"), ("inbox", "webhook_id")] {
+        let places =
+            [("outbox", "event_id"), ("change", "id"), ("inbox", "id"), ("inbox", "webhook_id"), ("wanted", "key")];
+        for (table, column) in places {
             let mut query = self.db.prepare_cached(&format!("SELECT row FROM {table} WHERE {column} = ?1"))?;
             for row in query.query_map([name], |row| row.get::<_, i64>(0))? {
                 found.push((table, row?));
@@ -235,6 +253,7 @@ impl Rows<'_> {
         let kind = match table {
             "inbox" => "delivery",
             "outbox" => "event",
+            "wanted" => "command",
             other => other,
         };
         let mut query =
@@ -243,11 +262,34 @@ impl Rows<'_> {
     }
 }
 
+/// Groups that differ in nothing but what is about one request become one; the largest first.
+fn merged(found: Vec<QueueGroup>) -> Vec<QueueGroup> {
+    let mut groups: BTreeMap<(QueueKind, String, Option<String>), QueueGroup> = BTreeMap::new();
+    for mut group in found {
+        group.reason = group.reason.map(|reason| lasting(&reason).to_owned());
+        let key = (group.kind, group.lane.clone(), group.reason.clone());
+        let known = groups.entry(key).or_insert(QueueGroup { count: 0, ..group.clone() });
+        known.count += group.count;
+        known.oldest = known.oldest.min(group.oldest);
+        known.newest = known.newest.max(group.newest);
+    }
+    let mut groups: Vec<QueueGroup> = groups.into_values().collect();
+    groups.sort_by_key(|group| std::cmp::Reverse(group.count));
+    groups
+}
+
+/// A reason without the brackets at its end.
+fn lasting(reason: &str) -> &str {
+    let cut = reason.strip_suffix(')').and_then(|inner| inner.rfind(" (")).filter(|at| *at > 0);
+    cut.map_or(reason, |at| &reason[..at])
+}
+
 fn kind_word(kind: Option<QueueKind>) -> Option<&'static str> {
     kind.map(|kind| match kind {
         QueueKind::Delivery => "delivery",
         QueueKind::Change => "change",
         QueueKind::Event => "event",
+        QueueKind::Command => "command",
     })
 }
 
@@ -257,6 +299,7 @@ fn queue_row(from: &Row<'_>) -> rusqlite::Result<QueueRow> {
     let name = match kind {
         QueueKind::Event => format!("e{row}"),
         QueueKind::Change => format!("c{row}"),
+        QueueKind::Command => format!("k{row}"),
         QueueKind::Delivery => id.clone(),
     };
     Ok(QueueRow {
@@ -275,4 +318,17 @@ fn queue_row(from: &Row<'_>) -> rusqlite::Result<QueueRow> {
         deadline: from.get::<_, Option<i64>>(12)?.map(nat),
         row,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lasting;
+
+    #[test]
+    fn what_is_about_one_request_does_not_last() {
+        assert_eq!(lasting("refused with code 100 (trace A1b)"), "refused with code 100");
+        for whole in ["refused", "(all of it)", "f(x)", "a (b) c", ""] {
+            assert_eq!(lasting(whole), whole);
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //! as a possible repeat where it is not; who was forgotten since stays forgotten; and nothing is sent before a person says so.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,6 +28,8 @@ pub struct Restored {
     pub told_since: u64,
     /// Events that wait and may have been told since the copy was made: they are sent under the same ids.
     pub may_repeat: u64,
+    /// Commands to the CRM that may have been carried out since: they are dead until a person decides.
+    pub commands_parked: u64,
     /// Contacts that were forgotten since the copy was made, and are forgotten again.
     pub forgotten_again: u64,
     /// Where the replaced store is now.
@@ -77,8 +80,10 @@ fn restore(
         fs::remove_file(&part).map_err(|cause| about(&part)(cause.to_string()))?;
     }
     private_file(&part)?;
-    let read = |path: &Path| fs::read(path).map_err(|cause| about(path)(cause.to_string()));
-    fs::write(&part, read(file)?).map_err(|cause| about(&part)(cause.to_string()))?;
+    let mut from = File::open(file).map_err(|cause| about(file)(cause.to_string()))?;
+    let to = File::options().write(true).open(&part);
+    let copied = to.and_then(|mut to| io::copy(&mut from, &mut to));
+    copied.map_err(|cause| about(&part)(cause.to_string()))?;
     let old = place.exists().then_some(place.as_path());
     let filled = fill(&part, vault, file, keys, old, now);
     let mut restored = filled.inspect_err(|_| drop(fs::remove_file(&part)))?;
@@ -86,6 +91,13 @@ fn restore(
     if old.is_some() {
         let beside = dir.join(format!("{STORE_FILE}.replaced-{now}"));
         moved(&place, &beside)?;
+        // Left only where the last convey was killed: never beside another store's file.
+        for side in ["-wal", "-shm"] {
+            let of = |path: &Path| PathBuf::from(format!("{}{side}", path.display()));
+            if of(&place).exists() {
+                moved(&of(&place), &of(&beside))?;
+            }
+        }
         restored.replaced = Some(beside);
     }
     moved(&part, &place)?;
@@ -126,7 +138,15 @@ fn fill(
     let step = db.transaction()?;
     let forgotten = match old {
         Some(_) => carry_over(&step, &mut restored)?,
-        None => Vec::new(),
+        None => {
+            // Whether the CRM has them cannot be known, and no CRM removes a repeat.
+            restored.commands_parked = step.execute(
+                "UPDATE wanted SET state = 'dead', reason = 'restored from a backup: it may have been carried out since'
+                 WHERE state IN ('waiting', 'held')",
+                [],
+            )? as u64;
+            Vec::new()
+        }
     };
     restored.may_repeat =
         step.execute("UPDATE outbox SET ambiguous = 1 WHERE state = 'waiting' AND ambiguous = 0", [])? as u64;
@@ -178,6 +198,15 @@ fn carry_over(db: &Connection, restored: &mut Restored) -> Result<Vec<(Lookup, S
              WHERE there.destination = main.outbox.destination AND there.event_id = main.outbox.event_id)",
         [],
     )? as u64;
+    // Commands are carried out once by their key.
+    db.execute(
+        "UPDATE main.wanted SET state = there.state, reason = there.reason, done_at = there.done_at
+         FROM old.wanted AS there
+         WHERE there.connection = main.wanted.connection AND there.key = main.wanted.key
+           AND there.state IN ('done', 'dead', 'dropped') AND main.wanted.state IN ('waiting', 'held')",
+        [],
+    )?;
+    db.execute("INSERT OR REPLACE INTO main.command SELECT * FROM old.command", [])?;
     // Of every other event that the replaced store had, the id alone is known here, and it is never told again.
     db.execute(
         "INSERT OR IGNORE INTO main.event_told (destination, event_id)

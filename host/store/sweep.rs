@@ -15,6 +15,9 @@ use crate::clock::Millis;
 /// Rows that one transaction removes at most.
 const PART: i64 = 500;
 
+/// Parts of what is done that one look at a store that is too large removes at most; the next look goes on.
+const EARLY_PARTS: usize = 20;
+
 /// How long rows stay, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
@@ -51,7 +54,7 @@ pub struct Swept {
     pub dead: u64,
     /// Rows of the audit.
     pub audit: u64,
-    /// Keys of commands.
+    /// Commands that rules asked for and that have ended, and keys of commands.
     pub commands: u64,
     /// Gaps that nothing filled, which are counted on, and contacts that a poll has seen.
     pub seen: u64,
@@ -92,6 +95,13 @@ const AUDIT: &str = "DELETE FROM audit WHERE row IN (SELECT row FROM audit WHERE
 
 const COMMANDS: &str = "DELETE FROM command WHERE lookup IN
      (SELECT lookup FROM command WHERE state <> 'open' AND ended_at < ?1 LIMIT ?2)";
+
+/// Their keys stay behind among those of all commands.
+const WANTED: &str = "DELETE FROM wanted WHERE row IN (SELECT row FROM wanted
+     WHERE state IN ('done', 'dead', 'dropped') AND state <> 'dead' AND created_at < ?1 LIMIT ?2)";
+
+const DEAD_WANTED: &str = "DELETE FROM wanted WHERE row IN (SELECT row FROM wanted
+     WHERE state IN ('done', 'dead', 'dropped') AND created_at < ?1 LIMIT ?2)";
 
 /// A contact of whom a change is left is remembered as seen for as long: it says whether a poll missed the change.
 const POLLED: &str = "DELETE FROM polled WHERE subject IN (SELECT subject FROM polled WHERE at < ?1
@@ -137,21 +147,29 @@ impl Store {
                 + self.parts(move |rows| rows.sweep_changes(DEAD_CHANGES, dead)).await?
                 + self.parts(move |rows| rows.sweep_deliveries(DEAD_DELIVERIES, dead)).await?,
             audit: self.parts(move |rows| rows.delete_part(AUDIT, audit)).await?,
-            commands: self.parts(move |rows| rows.delete_part(COMMANDS, commands)).await?,
+            commands: self.parts(move |rows| rows.delete_part(WANTED, done)).await?
+                + self.parts(move |rows| rows.delete_part(DEAD_WANTED, dead)).await?
+                + self.parts(move |rows| rows.delete_part(COMMANDS, commands)).await?,
             seen: self.parts(move |rows| rows.sweep_gaps(done)).await?
                 + self.parts(move |rows| rows.delete_part(POLLED, done)).await?,
             webhook_ids: self.parts(move |rows| rows.delete_part(WEBHOOK_IDS, seen)).await?,
             early: 0,
         };
-        // One part a look: the next look goes on, and what waits for the writer waits for no more than that.
-        if self.used_bytes().await? > retention.max_bytes {
-            swept.early = self.write("sweep", 0, move |rows| rows.sweep_early(now)).await? as u64;
-            if swept.early > 0 {
-                tracing::debug!(
-                    rows = swept.early,
-                    "the store is larger than [retention] max_mib: what is done leaves early"
-                );
+        for _ in 0..EARLY_PARTS {
+            if self.used_bytes().await? <= retention.max_bytes {
+                break;
             }
+            let removed = self.write("sweep", 0, move |rows| rows.sweep_early(now)).await? as u64;
+            swept.early += removed;
+            if removed == 0 {
+                break;
+            }
+        }
+        if swept.early > 0 {
+            tracing::debug!(
+                rows = swept.early,
+                "the store is larger than [retention] max_mib: what is done leaves early"
+            );
         }
         Ok(swept)
     }
@@ -205,12 +223,8 @@ impl Rows<'_> {
 
     fn sweep_changes(&self, which: &'static str, before: Millis) -> Result<usize, StoreError> {
         let old = self.old(which, before)?;
-        let [told, wanted, change] = [
-            "DELETE FROM told WHERE change = ?1",
-            "DELETE FROM wanted WHERE change = ?1",
-            "DELETE FROM change WHERE row = ?1",
-        ];
-        self.each(&[FOLD_WEBHOOK, FOLD_POLL, told, wanted, change], &old)
+        let leave = ["DELETE FROM told WHERE change = ?1", "DELETE FROM change WHERE row = ?1"];
+        self.each(&[FOLD_WEBHOOK, FOLD_POLL, leave[0], leave[1]], &old)
     }
 
     fn sweep_deliveries(&self, which: &'static str, before: Millis) -> Result<usize, StoreError> {

@@ -87,6 +87,27 @@ pub struct WhyChange {
     pub told_by: Vec<String>,
     /// Its events.
     pub events: Vec<WhyEvent>,
+    /// What the CRM is told of it.
+    pub commands: Vec<WhyCommand>,
+}
+
+/// A command to the CRM that a rule asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WhyCommand {
+    /// How a person names it: `k56`.
+    pub name: String,
+    /// Which command.
+    pub command: String,
+    /// The rule that asked for it.
+    pub rule: String,
+    /// `held`, `waiting`, `done`, `dead` or `dropped`.
+    pub state: String,
+    /// Why it is not done.
+    pub reason: Option<String>,
+    /// When it was asked for.
+    pub created_at: Millis,
+    /// When its story ended.
+    pub done_at: Option<Millis>,
 }
 
 /// A mapper with its settings.
@@ -200,6 +221,7 @@ impl Rows<'_> {
             match table {
                 "inbox" => drop(deliveries.insert(row)),
                 "change" => drop(changes.insert(row)),
+                "wanted" => changes.extend(self.numbers("SELECT change FROM wanted WHERE row = ?1", row)?),
                 _ => changes.extend(self.numbers("SELECT change FROM outbox WHERE row = ?1", row)?),
             }
         }
@@ -257,6 +279,7 @@ impl Rows<'_> {
                 generation: None,
                 told_by: Vec::new(),
                 events: Vec::new(),
+                commands: Vec::new(),
             };
             Ok((change, from.get::<_, Option<i64>>(9)?))
         });
@@ -273,6 +296,7 @@ impl Rows<'_> {
         change.took_ms = took(read_at, change.translated_at);
         change.told_by = tellers.into_iter().map(|(id, _)| id).collect();
         change.events = self.event_stories(row)?;
+        change.commands = self.command_stories(row)?;
         Ok(Some(change))
     }
 
@@ -283,6 +307,24 @@ impl Rows<'_> {
             Ok(WhyGeneration { id, mapper: row.get(0)?, mapper_digest: row.get(1)?, settings_hash: row.get(2)? })
         });
         Ok(found.optional()?)
+    }
+
+    fn command_stories(&self, change: i64) -> Result<Vec<WhyCommand>, StoreError> {
+        let mut query = self.db.prepare_cached(
+            "SELECT row, name, rule, state, reason, created_at, done_at FROM wanted WHERE change = ?1 ORDER BY row",
+        )?;
+        let found = query.query_map([change], |row| {
+            Ok(WhyCommand {
+                name: format!("k{}", row.get::<_, i64>(0)?),
+                command: row.get(1)?,
+                rule: row.get(2)?,
+                state: row.get(3)?,
+                reason: row.get(4)?,
+                created_at: nat(row.get(5)?),
+                done_at: row.get::<_, Option<i64>>(6)?.map(nat),
+            })
+        })?;
+        Ok(found.collect::<Result<_, _>>()?)
     }
 
     fn event_stories(&self, change: i64) -> Result<Vec<WhyEvent>, StoreError> {

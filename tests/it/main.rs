@@ -32,6 +32,7 @@ mod mapping;
 mod misbehaving;
 mod official;
 mod once;
+mod past;
 mod pause;
 mod polls;
 mod program;

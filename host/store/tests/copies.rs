@@ -131,3 +131,19 @@ async fn what_was_told_or_forgotten_since_stays_so() {
     bench.store.settle_translated(translation(row, Translated::Events(vec![event("after", 950)]))).await.unwrap();
     assert!(bench.store.claim_events("ads", 90, 9, "sink").await.unwrap().is_none(), "its id is known to be told");
 }
+
+#[tokio::test]
+async fn forgetting_waits_for_a_copy_and_questions_do_not() {
+    let bench = sent_and_waiting().await;
+    let copying = bench.store.0.copying.clone().lock_owned().await;
+    let store = bench.store.clone();
+    let forgetting = tokio::spawn(async move { store.forget(Some("shop"), "ann", wish()).await.unwrap() });
+    while bench.store.why("ann", Some("shop")).await.unwrap().unwrap().forgotten_at.is_none() {
+        tokio::task::yield_now().await;
+    }
+    bench.store.forget_due(61).await.unwrap();
+    assert!(!forgetting.is_finished(), "an older page may be in the log still");
+    assert_eq!(bench.store.status(60).await.unwrap().destinations["ads"].dropped, 1);
+    drop(copying);
+    assert_eq!(forgetting.await.unwrap().contacts, 1);
+}

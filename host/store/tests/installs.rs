@@ -102,3 +102,29 @@ async fn a_held_delivery_is_looked_at_once() {
     let retention = Retention { webhook_ids_ms: 900, held_ms: 900, done_ms: 10, ..retention::RETENTION };
     assert_eq!(bench.store.sweep(100, retention).await.unwrap().deliveries, 1, "a word about the app leaves too");
 }
+
+#[tokio::test]
+async fn what_an_install_brought_is_forgotten_once_after_its_end() {
+    let bench = bench().await;
+    bench.translated(&[("a", 900)]).await;
+    let shop = Installed {
+        name: "shop".into(),
+        source: "crm".into(),
+        location: "loc".into(),
+        company: None,
+        at: 10,
+        removed_at: None,
+    };
+    assert!(bench.store.install(shop.clone(), None).await.unwrap());
+    assert!(bench.store.installs_to_forget(1_000).await.unwrap().is_empty(), "it stands");
+    bench.store.uninstall("crm", Some("loc"), None, 50).await.unwrap();
+    assert!(bench.store.installs_to_forget(50).await.unwrap().is_empty(), "its grace is not over");
+    assert_eq!(bench.store.installs_to_forget(51).await.unwrap()[0].name, "shop");
+    let wish = Wish { at: 90, by: "convey".into(), why: "its app was taken out".into() };
+    let forgotten = bench.store.forget_connection("shop", "crm", "loc", wish).await.unwrap();
+    assert_eq!((forgotten.contacts, forgotten.events_dropped), (1, 1));
+    assert!(bench.store.installs_to_forget(1_000).await.unwrap().is_empty(), "once");
+    assert!(bench.store.install(Installed { at: 100, ..shop }, None).await.unwrap());
+    bench.store.uninstall("crm", Some("loc"), None, 200).await.unwrap();
+    assert_eq!(bench.store.installs_to_forget(201).await.unwrap().len(), 1, "and again, once it was back");
+}

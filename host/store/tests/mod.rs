@@ -1,5 +1,6 @@
 //! The store on a real disk: what its steps promise.
 
+mod auditing;
 mod brake;
 mod commands;
 mod copies;

@@ -20,7 +20,11 @@ async fn parked() -> Bench {
     bench.translated(&[("a", 100), ("b", 100), ("c", 45)]).await;
     let claim = bench.store.claim_events("ads", 30, 9, "sink").await.unwrap().unwrap();
     let items = claim.events.iter().map(|event| {
-        let reason = if event.event_id == "a" { "code 1" } else { "code 2" };
+        let reason = match event.event_id.as_str() {
+            "a" => "code 1",
+            "b" => "code 2 (trace B)",
+            _ => "code 2 (trace C)",
+        };
         (event.row, dead(reason))
     });
     bench.store.settle_shipped(shipped(claim.attempt, items.collect())).await.unwrap();
@@ -148,4 +152,41 @@ async fn an_older_store_learns_the_new_state_and_keeps_its_rows() {
     let again = Connection::open(dir.path().join("old.db")).unwrap();
     let state: String = again.query_row("SELECT state FROM outbox", [], |row| row.get(0)).unwrap();
     assert_eq!(state, "dropped");
+}
+
+#[tokio::test]
+async fn commands_go_again_are_given_up_and_end_with_their_contact() {
+    let bench = bench().await;
+    let change = bench.told(&["fact"]).await[0];
+    let command = |key: &str| NewCommand {
+        key: key.into(),
+        name: "add-tags".into(),
+        rule: "r".into(),
+        after: None,
+        bytes: b"tags".to_vec(),
+    };
+    let mut settlement = translation(change, Translated::Events(Vec::new()));
+    settlement.items[0].commands = ["one", "two", "three"].map(command).into();
+    bench.store.settle_translated(settlement).await.unwrap();
+    let claimed = bench.store.claim_commands("shop", 20, 9).await.unwrap();
+    assert_eq!(claimed.len(), 3);
+    let refused = Carried::Dead { reason: "refused (request 7)".into() };
+    bench.store.settle_carried(claimed[0].row, refused, 30).await.unwrap();
+    let groups = bench.store.queue_groups(filter(QueueState::Dead), 9).await.unwrap();
+    assert_eq!((groups[0].kind, groups[0].lane.as_str()), (QueueKind::Command, "shop"));
+    assert_eq!((groups[0].reason.as_deref(), groups[0].count), (Some("refused"), 1));
+
+    let again = bench.store.decide(Pick::Named(vec!["one".into()]), decision(None)).await.unwrap();
+    assert_eq!(again.changed, 1);
+    assert_eq!(bench.store.claim_commands("shop", 50, 9).await.unwrap().len(), 3);
+    let name = format!("k{}", claimed[1].row);
+    assert_eq!(bench.store.decide(Pick::Named(vec![name]), decision(Some("no"))).await.unwrap().changed, 1);
+    let wish = Wish { at: 60, by: "ops".into(), why: "a test".into() };
+    assert_eq!(bench.store.forget(Some("shop"), "ann", wish).await.unwrap().commands_dropped, 2);
+    assert!(bench.store.claim_commands("shop", 60, 9).await.unwrap().is_empty());
+    let why = bench.store.why("fact", None).await.unwrap().unwrap();
+    let states: Vec<&str> = why.changes[0].commands.iter().map(|command| command.state.as_str()).collect();
+    assert_eq!(states, ["dropped"; 3]);
+    assert_eq!(bench.store.status(60).await.unwrap().commands["shop"].dropped, 3);
+    assert_eq!(bench.store.sweep(1_000, retention::RETENTION).await.unwrap().commands, 3);
 }
