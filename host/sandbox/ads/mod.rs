@@ -1,10 +1,12 @@
 //! The ad platform: Meta's Graph API as far as a sender of conversion events and audience members needs it.
 
 mod audiences;
+mod batch;
 mod body;
 mod call;
 mod error;
 mod events;
+mod operations;
 mod parts;
 mod record;
 mod rules;
@@ -16,20 +18,20 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::Uri;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{delete, get, post};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::requests::{self, Side};
 use super::world::{World, lock};
 use crate::clock::Millis;
-use audiences::{Audiences, Change};
-use call::{Call, Kind};
+use audiences::Audiences;
 use error::GraphError;
+use operations::perform;
 use record::Record;
 
 pub use audiences::Shown as AudienceShown;
@@ -120,12 +122,13 @@ pub fn exists(world: &World, id: &str) -> bool {
 /// The platform's routes.
 pub fn router(world: Arc<World>) -> Router {
     let (router, patterns) = requests::routed([
-        ("/{version}/{object}", get(show)),
-        ("/{version}/{object}/events", post(send)),
-        ("/{version}/{object}/customaudiences", post(create)),
-        ("/{version}/{object}/users", post(add).delete(remove)),
-        ("/{version}/{object}/usersreplace", post(replace)),
-        ("/{version}/{object}/usersofanyaudience", delete(forget)),
+        ("/{version}/", post(batch::batch)),
+        ("/{version}/{object}", get(perform)),
+        ("/{version}/{object}/events", post(perform)),
+        ("/{version}/{object}/customaudiences", post(perform)),
+        ("/{version}/{object}/users", post(perform).delete(perform)),
+        ("/{version}/{object}/usersreplace", post(perform)),
+        ("/{version}/{object}/usersofanyaudience", delete(perform)),
     ]);
     let router = router
         .fallback(unknown)
@@ -137,48 +140,4 @@ pub fn router(world: Arc<World>) -> Router {
 
 async fn unknown(State(world): State<Arc<World>>, uri: Uri) -> Response {
     GraphError::unknown_path(uri.path()).answer(&world)
-}
-
-async fn send(State(world): State<Arc<World>>, request: Request) -> Response {
-    let called = Call::read(&world, request).await;
-    error::answer(&world, called.and_then(|call| events::send(&world, call)))
-}
-
-async fn create(State(world): State<Arc<World>>, request: Request) -> Response {
-    let called = Call::read(&world, request).await;
-    error::answer(&world, called.and_then(|call| audiences::create(&world, call)))
-}
-
-async fn add(State(world): State<Arc<World>>, request: Request) -> Response {
-    changed(&world, request, Change::Add).await
-}
-
-async fn remove(State(world): State<Arc<World>>, request: Request) -> Response {
-    changed(&world, request, Change::Remove).await
-}
-
-async fn replace(State(world): State<Arc<World>>, request: Request) -> Response {
-    changed(&world, request, Change::Replace).await
-}
-
-async fn changed(world: &World, request: Request, change: Change) -> Response {
-    let called = Call::read(world, request).await;
-    error::answer(world, called.and_then(|call| audiences::change(world, call, change)))
-}
-
-async fn forget(State(world): State<Arc<World>>, request: Request) -> Response {
-    let called = Call::read(&world, request).await;
-    error::answer(&world, called.and_then(|call| audiences::forget(&world, call)))
-}
-
-/// `GET /{version}/{object}`: whether the token opens it.
-async fn show(State(world): State<Arc<World>>, request: Request) -> Response {
-    let called = Call::read(&world, request).await;
-    let shown = called.and_then(|call| match call.kind {
-        Kind::Audience => {
-            audiences::show(&world, &call.object).ok_or_else(|| GraphError::no_object("get", &call.object))
-        }
-        Kind::Dataset | Kind::Account => Ok(json!({ "id": call.object })),
-    });
-    error::answer(&world, shown)
 }

@@ -13,24 +13,41 @@ use super::super::world::World;
 use super::error::GraphError;
 use super::usage;
 
-/// Lets the request meet the fault of its dataset or audience, or else the platform's.
+/// Lets the request meet what there is; of a batch, each of its calls does so by itself.
 pub async fn weather(State(world): State<Arc<World>>, request: Request, next: Next) -> Response {
-    let object = request.uri().path().split('/').nth(2).unwrap_or_default().to_owned();
+    if object(&request).is_empty() {
+        return next.run(request).await;
+    }
+    met(&world, request, |request| next.run(request)).await
+}
+
+/// The id in the path, behind the version.
+fn object(request: &Request) -> &str {
+    request.uri().path().split('/').nth(2).unwrap_or_default()
+}
+
+/// Lets the request meet the fault of its dataset or audience, or else the platform's; `next` is what answers it otherwise.
+pub async fn met<F: Future<Output = Response>>(
+    world: &World,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
+    let object = object(&request).to_owned();
     let met = world.faults.draw_of(&object);
     let fault = met.as_ref().map(|met| met.fault.clone());
     let mut response = match met {
-        None => next.run(request).await,
+        None => next(request).await,
         Some(mut met) if met.fault.obey => {
             let done = done(&met.fault, request, next).await;
             met.wait().await;
-            broken(&world, &met.fault).unwrap_or(done)
+            broken(world, &met.fault).unwrap_or(done)
         }
         Some(mut met) => {
             met.wait().await;
             if met.fault.echo {
                 return faults::echo(request).await;
             }
-            match broken(&world, &met.fault) {
+            match broken(world, &met.fault) {
                 Some(broken) => broken,
                 None => done(&met.fault, request, next).await,
             }
@@ -41,11 +58,15 @@ pub async fn weather(State(world): State<Arc<World>>, request: Request, next: Ne
 }
 
 /// Does what was asked. The answer may be lost on its way.
-async fn done(fault: &Arc<Fault>, mut request: Request, next: Next) -> Response {
+async fn done<F: Future<Output = Response>>(
+    fault: &Arc<Fault>,
+    mut request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let line = request.extensions().get::<ConnectInfo<Cut>>().map(|ConnectInfo(line)| line.clone());
     let changes = *request.method() != Method::GET;
     request.extensions_mut().insert(fault.clone());
-    let response = next.run(request).await;
+    let response = next(request).await;
     if let Some(line) = line.filter(|_| fault.drop_answer && changes && response.status().is_success()) {
         line.cut();
     }

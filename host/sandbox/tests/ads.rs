@@ -167,3 +167,43 @@ async fn a_repeat_is_taken_and_counted() {
     sandbox.reset();
     assert_eq!((sandbox.repeated().len(), sandbox.accepted_count()), (0, 0));
 }
+
+#[tokio::test]
+async fn calls_in_a_batch_are_answered_one_by_one() {
+    let (sandbox, summary) = sandbox().await;
+    let caller = Caller::new();
+    sandbox.set_quirks(Quirks { proof_required: true, ..Quirks::default() });
+    sandbox.set_fault_of(&summary.datasets[1], Some(Fault { code: Some(80_004), ..Fault::default() }));
+    let send = |dataset: &str, id: &str| {
+        let data = urlencoded(&json!([event(&summary, id)]).to_string());
+        json!({ "method": "POST", "relative_url": format!("{dataset}/events"), "body": format!("data={data}") })
+    };
+    let own = json!({ "method": "GET", "relative_url": format!("v26.0/{}?access_token=x", summary.dataset) });
+    let calls = json!([
+        send(&summary.dataset, "a"),
+        send(&summary.datasets[1], "b"),
+        { "method": "GET", "relative_url": summary.audience },
+        own,
+        { "method": "GET" },
+        { "method": "G T", "relative_url": "1" },
+    ]);
+    let signed = proof(&summary, &summary.ads_token);
+    let url = format!("{}/v26.0/?access_token={}&appsecret_proof={signed}", summary.ads, summary.ads_token);
+    let batch = async |calls: &Value| {
+        let form = format!("batch={}", urlencoded(&calls.to_string()));
+        let kind = [("content-type", "application/x-www-form-urlencoded")];
+        caller.call("POST", &url, &kind, form).await.expect("an answer")
+    };
+    let (status, _, answers) = batch(&calls).await;
+    let answers = answers.as_array().expect("a list");
+    let codes: Vec<&Value> = answers.iter().map(|answer| &answer["code"]).collect();
+    assert_eq!((status, codes), (200, [200, 400, 200, 401, 400, 400].map(Value::from).iter().collect()));
+    let said: Value = serde_json::from_str(answers[1]["body"].as_str().expect("text")).expect("JSON");
+    assert_eq!(said["error"]["code"], 80_004);
+    let names: Vec<&Value> =
+        answers[1]["headers"].as_array().expect("a list").iter().map(|pair| &pair["name"]).collect();
+    assert!(names.contains(&&json!("x-business-use-case-usage")), "{names:?}");
+    assert_eq!(sandbox.accepted_count(), 1);
+    assert_eq!(batch(&json!(vec![json!({}); 51])).await.0, 400);
+    assert_eq!(batch(&json!("x")).await.0, 400);
+}

@@ -3,12 +3,14 @@
 import asyncio
 import time
 
+from facebook_business.adobjects.adspixel import AdsPixel
 from facebook_business.adobjects.serverside.action_source import ActionSource
 from facebook_business.adobjects.serverside.custom_data import CustomData
 from facebook_business.adobjects.serverside.event import Event
 from facebook_business.adobjects.serverside.event_request import EventRequest
 from facebook_business.adobjects.serverside.event_request_async import EventRequestAsync
 from facebook_business.adobjects.serverside.user_data import UserData
+from facebook_business.api import FacebookAdsApi
 
 from .steps import refused, same, step
 
@@ -60,9 +62,22 @@ def events(sandbox):
         repeated = sandbox.ask("GET", "/repeats")["repeated"]
         same([(row["event_id"], row["times"]) for row in repeated], [("e1", 2)], "repeats")
 
+    def together():
+        calls, answers = FacebookAdsApi.get_default_api().new_batch(), []
+        for sent in (event("together-1"), event("together-2", age_s=8 * 86_400), event("together-3")):
+            AdsPixel(dataset).create_event(
+                params=send(sent).get_params(),
+                batch=calls,
+                success=lambda answer: answers.append(answer.json()["events_received"]),
+                failure=lambda answer: answers.append(answer.error().api_error_subcode()),
+            )
+        same(calls.execute(), None, "calls that are to be sent again")
+        same(answers, [1, 2804003, 1], "the answers")
+
     step("events: one", one)
     step("events: a thousand in a request", many)
     step("events: asynchronously", asynchronous)
+    step("events: calls in a batch, one of them bad", together)
     step("events: a repeat is counted", again)
 
     nobody = UserData(country_code="us")
