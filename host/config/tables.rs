@@ -184,14 +184,28 @@ pub(super) fn address(section: &mut Section<'_, '_>, key: &'static str, example:
 }
 
 fn destination(section: &mut Section<'_, '_>) -> Destination {
+    no_test_code(section);
     Destination {
         sink: section.required("sink", "sink = \"ads\""),
         id: section.required("id", "id = \"DATASET\""),
         token: section.required_secret("token", &terms::variable(&section.path)),
-        test_code: section.text("test_code", "test_code = \"TEST123\""),
         ambiguous: ambiguous(section),
         in_flight: small(section, "in_flight", 4, 1, 64, "batches"),
         settings: section.settings("settings"),
+    }
+}
+
+/// Test mode has an end, and a configuration has none.
+fn no_test_code(section: &mut Section<'_, '_>) {
+    let hint = "convey test-mode on --code CODE --for 1h";
+    if section.text("test_code", hint).is_some() {
+        let span = section.found.place(&section.dotted("test_code")).unwrap_or_default();
+        section.wrong(
+            span,
+            "test_code",
+            "would mark events as tests for ever: test mode is a command, and has an end",
+            hint.to_owned(),
+        );
     }
 }
 

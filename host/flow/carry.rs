@@ -1,4 +1,4 @@
-//! What this host carries of what a mapper asks for: events. The rest is named where a mapper is tried, refused where one goes live, and parked where
+//! What this host carries of what a mapper asks for: events and places in audiences. The rest is named where a mapper is tried, refused where one goes live, and parked where
 //! one asks for it later.
 
 use crate::contract::{Effect, Proposal};
@@ -9,7 +9,7 @@ use crate::contract::{Effect, Proposal};
 pub struct Uncarried {
     /// The rule.
     pub rule: String,
-    /// Audience changes or CRM commands.
+    /// What it asks for: CRM commands.
     pub what: &'static str,
 }
 
@@ -17,8 +17,7 @@ impl Uncarried {
     /// What a proposal asks for in vain, if it does.
     pub fn of(proposal: &Proposal) -> Option<Self> {
         let what = match proposal.effect {
-            Effect::Convert(_) => return None,
-            Effect::Audience(_) => "audience changes",
+            Effect::Convert(_) | Effect::Audience(_) => return None,
             Effect::Command(_) => "CRM commands",
         };
         Some(Self { rule: proposal.rule.clone(), what })

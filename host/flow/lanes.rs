@@ -33,6 +33,8 @@ pub(super) enum Step {
     Translate,
     /// Events leave.
     Ship,
+    /// People are put into audiences and taken out.
+    Audience,
 }
 
 impl Step {
@@ -42,6 +44,7 @@ impl Step {
             Step::Meet => 1,
             Step::Poll => 16,
             Step::Read | Step::Ship => 64,
+            Step::Audience => 8,
             Step::Translate => 4,
         }
     }
@@ -92,6 +95,7 @@ impl Flow {
             Step::Read => self.wake.read.clone(),
             Step::Translate => self.wake.translate.clone(),
             Step::Ship => self.wake.ship.clone(),
+            Step::Audience => self.wake.audience.clone(),
         }
     }
 
@@ -103,6 +107,7 @@ impl Flow {
             Step::Read => self.store.connections_waiting(now).await,
             Step::Translate => self.store.changes_waiting(now).await,
             Step::Ship => self.store.destinations_waiting(now).await,
+            Step::Audience => self.store.audiences_waiting(now).await,
         }?;
         Ok(lanes.into_iter().map(|Waiting { name, .. }| name).collect())
     }
@@ -114,7 +119,8 @@ impl Flow {
         nap.map_or(LOOK, |nap| nap.min(LOOK))
     }
 
-    /// How many lanes a name may have: a connection one, because its memory has one writer; a destination its requests in flight.
+    /// How many lanes a name may have: a connection one, because its memory has one writer; a destination its requests in
+    /// flight, and one for its audiences: a platform takes changes of an audience one after another.
     fn width(&self, step: Step, name: &str) -> usize {
         match step {
             Step::Meet => 1,
@@ -122,6 +128,7 @@ impl Flow {
                 usize::from(self.plan().connections.contains_key(name) && !self.is_paused(name))
             }
             Step::Ship => self.plan().destinations.get(name).map_or(0, |destination| destination.in_flight),
+            Step::Audience => usize::from(self.plan().destinations.contains_key(name)),
         }
     }
 
@@ -133,6 +140,7 @@ impl Flow {
             Step::Read => self.read_once(&name).await,
             Step::Translate => self.translate_once(&name).await,
             Step::Ship => self.ship_once(&name).await,
+            Step::Audience => self.update_audience_once(&name).await,
         };
         let rest = match worked {
             // Nothing tells whether there is something to meet: it is looked for.

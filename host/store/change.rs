@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::lane::{Lanes, Waiting};
+use super::membership::Wish;
 use super::outbox::NewEvent;
 use super::rows::{Rows, int, nat, sort_opened};
 use super::{Store, StoreError};
@@ -59,6 +60,10 @@ pub struct TranslatedChange {
     pub row: i64,
     /// What became of it.
     pub answer: Translated,
+    /// What it wants of the contact's places in audiences.
+    pub wishes: Vec<Wish>,
+    /// When the contact's consent was withdrawn, if that is what changed: they leave every audience they were put in.
+    pub withdrawn_at: Option<Millis>,
 }
 
 /// What a mapper made of a change.
@@ -175,7 +180,8 @@ impl Store {
             Translated::Events(events) => Some(events),
             _ => None,
         });
-        let weight = events.flatten().map(|event| event.bytes.len()).sum();
+        let wishes = settlement.items.iter().flat_map(|item| &item.wishes).map(|wish| wish.bytes.len());
+        let weight = events.flatten().map(|event| event.bytes.len()).chain(wishes).sum();
         self.write("settle_translated", weight, move |rows| {
             settlement.items.iter().try_for_each(|item| rows.settle_change(&settlement, item))
         })
@@ -215,9 +221,12 @@ impl Rows<'_> {
         let mut retry_at = None;
         let (state, code, rule, reason) = match &item.answer {
             Translated::Events(events) => {
-                let mut new = events.is_empty();
+                let mut new = events.is_empty() && item.wishes.is_empty();
                 for event in events {
                     new |= self.add_event(settlement, item.row, &owner, event)?;
+                }
+                for wish in &item.wishes {
+                    new |= self.wish(settlement, item.row, &owner, wish)?;
                 }
                 if new { ("done", None, None, None) } else { ("skipped", Some("repeated"), None, None) }
             }
@@ -228,6 +237,10 @@ impl Rows<'_> {
             }
             Translated::Dead { reason } => ("dead", None, None, Some(reason)),
         };
+        // Whatever the mapper made of it; after what it asked for, so that withdrawing wins.
+        if let (Some(at), None) = (item.withdrawn_at, retry_at) {
+            self.withdraw(settlement.now, item.row, &owner, at)?;
+        }
         self.db
             .prepare_cached(
                 "UPDATE change SET state = ?2, code = ?3, rule = ?4, reason = ?5, due_at = coalesce(?6, due_at),

@@ -6,7 +6,8 @@ use super::StoreError;
 use crate::vault::Vault;
 
 /// One file a version, in order; a file that was released is never edited.
-const VERSIONS: [&str; 2] = [include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
+const VERSIONS: [&str; 3] =
+    [include_str!("schema/0001.sql"), include_str!("schema/0002.sql"), include_str!("schema/0003.sql")];
 
 /// What every connection of the store needs.
 pub(super) fn tune(db: &Connection) -> Result<(), StoreError> {

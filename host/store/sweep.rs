@@ -39,9 +39,13 @@ pub struct Swept {
     pub changes: u64,
     /// Events done with.
     pub events: u64,
+    /// Members of audiences that have left.
+    pub members: u64,
 }
 
 const EVENTS: &str = "SELECT row FROM outbox WHERE state = 'done' AND done_at < ?1 LIMIT ?2";
+
+const MEMBERS: &str = "SELECT row FROM membership WHERE state = 'done' AND wanted = 'leave' AND done_at < ?1 LIMIT ?2";
 
 const CHANGES: &str = "SELECT row FROM change WHERE state IN ('done', 'skipped') AND translated_at < ?1
      AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.change = change.row) LIMIT ?2";
@@ -74,6 +78,7 @@ impl Store {
         let seen = now.saturating_sub(retention.webhook_ids_ms);
         let unclaimed = now.saturating_sub(retention.held_ms);
         Ok(Swept {
+            members: self.parts(move |rows| rows.sweep_members(done)).await?,
             events: self.parts(move |rows| rows.sweep_events(done)).await?,
             changes: self.parts(move |rows| rows.sweep_changes(done)).await?,
             deliveries: self.parts(move |rows| rows.sweep_deliveries(DELIVERIES, done)).await?,
@@ -112,6 +117,12 @@ impl Rows<'_> {
             ],
             &old,
         )
+    }
+
+    /// Whoever is in stays: nobody else knows whom to take out.
+    fn sweep_members(&self, before: Millis) -> Result<usize, StoreError> {
+        let old = self.old(MEMBERS, before)?;
+        self.each(&["DELETE FROM membership WHERE row = ?1"], &old)
     }
 
     fn sweep_changes(&self, before: Millis) -> Result<usize, StoreError> {

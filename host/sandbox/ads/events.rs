@@ -62,7 +62,7 @@ pub async fn dataset(
 }
 
 /// Version, token, object, in this order.
-fn opened(
+pub(super) fn opened(
     world: &World,
     version: &str,
     headers: &HeaderMap,

@@ -1,5 +1,6 @@
 //! The ad platform: Meta's Graph API as far as a sender of conversion events needs it.
 
+mod audience;
 mod body;
 mod error;
 mod events;
@@ -43,6 +44,8 @@ pub struct Accepted {
 pub struct Platform {
     events: Mutex<Vec<Accepted>>,
     count: watch::Sender<usize>,
+    /// Its audiences.
+    pub audiences: audience::Audiences,
 }
 
 impl Platform {
@@ -69,6 +72,7 @@ impl Platform {
 
     /// Forgets everything.
     pub fn reset(&self) {
+        self.audiences.reset();
         let mut all = lock(&self.events);
         all.clear();
         self.count.send_replace(0);
@@ -80,6 +84,7 @@ pub fn router(world: Arc<World>) -> Router {
     let (router, patterns) = requests::routed([
         ("/{version}/{object}", get(events::dataset)),
         ("/{version}/{object}/events", post(events::send)),
+        ("/{version}/{object}/users", post(audience::join).delete(audience::leave)),
     ]);
     let router = router
         .fallback(unknown)

@@ -47,6 +47,7 @@ pub fn router(world: Arc<World>) -> Router {
         .route("/locations/{id}/suspend", post(oauth::suspend))
         .route("/locations/{id}/activate", post(oauth::activate))
         .route("/accepted", get(accepted))
+        .route("/audiences", get(audiences))
         .route("/requests", get(requests))
         .route("/clock", post(clock))
         .route("/reset", post(reset))
@@ -75,6 +76,10 @@ fn position(world: &World, id: &str) -> Result<usize, SandboxError> {
 
 async fn summary(State(world): State<Arc<World>>) -> Response {
     Json(&world.summary).into_response()
+}
+
+async fn audiences(State(world): State<Arc<World>>) -> Response {
+    Json(world.platform.audiences.shown()).into_response()
 }
 
 async fn play(State(world): State<Arc<World>>, body: Bytes) -> Result<Response, SandboxError> {

@@ -5,6 +5,7 @@ mod disk;
 mod gaps;
 mod inbox;
 mod installs;
+mod membership;
 mod outbox;
 mod polls;
 mod retention;
@@ -114,7 +115,11 @@ fn event(id: &str, deadline: u64) -> NewEvent {
 }
 
 fn translation(row: i64, answer: Translated) -> TranslationSettlement {
-    TranslationSettlement { generation: 1, now: 20, items: vec![TranslatedChange { row, answer }] }
+    TranslationSettlement {
+        generation: 1,
+        now: 20,
+        items: vec![TranslatedChange { row, answer, wishes: Vec::new(), withdrawn_at: None }],
+    }
 }
 
 fn shipped(attempt: i64, items: Vec<(i64, Verdict)>) -> ShipSettlement {
