@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{Admin, Failed};
 use crate::contract::Digest;
-use crate::flow::{Candidate, Case, Diff, Generation, Prepared, Reason, SwapError, Uncarried};
+use crate::flow::{Candidate, Case, Diff, Generation, Prepared, Reason, SwapError};
 
 /// A mapper that is proposed. What is left out stays as it is.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -52,9 +52,6 @@ pub struct SwapReport {
     pub prepare_ms: u64,
     /// How long making it live took, in milliseconds.
     pub commit_ms: u64,
-    /// What stands in the way of going live.
-    #[serde(default)]
-    pub warnings: Vec<String>,
 }
 
 impl From<SwapError> for Failed {
@@ -126,7 +123,6 @@ pub(super) async fn roll_back(
         differing: 0,
         prepare_ms: 0,
         commit_ms: committing.elapsed().as_millis() as u64,
-        warnings: Vec::new(),
     }))
 }
 
@@ -172,6 +168,5 @@ fn report(generation: i64, prepared: &Prepared, prepare_ms: u64, commit_ms: u64)
         differing,
         prepare_ms,
         commit_ms,
-        warnings: prepared.uncarried.iter().map(Uncarried::to_string).collect(),
     }
 }

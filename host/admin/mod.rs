@@ -6,6 +6,7 @@ mod mapper;
 mod operate;
 mod preview;
 mod replay;
+mod test_mode;
 mod token;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub use auth::Brought;
 pub use crm::{Command, Look, Probe};
 pub use mapper::{Proposed, SwapReport};
 pub use preview::Foreseen;
+pub use test_mode::{TestModeBegun, TestModeEnded};
 pub use token::{Token, read_address, write_address};
 
 use crate::contract::Digest;
@@ -61,6 +63,8 @@ impl Admin {
             .route("/status", get(status))
             .route("/pause", post(pause))
             .route("/resume", post(resume))
+            .route("/test-mode/on", post(test_mode::on))
+            .route("/test-mode/off", post(test_mode::off))
             .route("/mapper/{name}/history", get(mapper::history))
             .route("/mapper/{name}/test", post(mapper::test))
             .route("/mapper/{name}/preview", post(preview::preview))

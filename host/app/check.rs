@@ -61,8 +61,7 @@ pub async fn check(
     planning::hooks(config, &components, &wanted)?;
     for (name, candidate) in planning::candidates(config)? {
         let prepared = prepare(&engine, candidate, None, &[], Vec::new(), None).await;
-        let carried = prepared.and_then(|prepared| prepared.carried());
-        carried.map_err(|error| AppError::Mapper { name, error: error.into() })?;
+        prepared.map_err(|error| AppError::Mapper { name, error: error.into() })?;
     }
     if !running {
         listen(config.ingress.listen).await?;

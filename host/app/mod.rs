@@ -35,7 +35,7 @@ use crate::egress::{Egress, Limits};
 use crate::engine::{CodeCache, Engine, GuestLimits};
 use crate::flow::{Flow, Plan};
 use crate::ingress::{Hook, Ingress};
-use crate::store::{Ambiguity, Retention, Store, StoreError, Wish};
+use crate::store::{Ambiguity, Retention, Store, StoreError, Farewell};
 use crate::vault::{KeyOrigin, Vault};
 
 /// A program that is ready to run: everything is loaded, granted, recovered and listening.
@@ -270,7 +270,7 @@ async fn forget(flow: &Flow, config: &Config) -> Result<(), StoreError> {
             continue;
         }
         let why = "its app was taken out".to_owned();
-        let wish = Wish { at: now, by: "convey".to_owned(), why };
+        let wish = Farewell { at: now, by: "convey".to_owned(), why };
         let forgotten = flow.store.forget_connection(&gone.name, &gone.source, &gone.location, wish).await?;
         tracing::info!(connection = %gone.name, contacts = forgotten.contacts, "forgotten: its app was taken out long ago");
     }

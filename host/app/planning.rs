@@ -123,7 +123,7 @@ pub(super) async fn plan(
         let words = crate::engine::SinkDestination {
             id: configured.id.clone(),
             settings: configured.settings.clone(),
-            test_code: configured.test_code.clone(),
+            test_code: None,
         };
         let destination = Destination {
             name: name.clone(),

@@ -108,7 +108,6 @@ fn asked(given: &[(&'static str, String)], folder: &Path, context: &Context) -> 
         location_token: kept(folder, "location.token", &value("location_token"))?,
         dataset: value("dataset"),
         dataset_token: kept(folder, "dataset.token", &value("dataset_token"))?,
-        test_code: optional("test_code"),
         country: optional("country"),
         currency: optional("currency"),
         sandbox: None,
@@ -184,7 +183,6 @@ fn of_sandbox(file: &Path, folder: &Path) -> anyhow::Result<Answers> {
         location_token: kept(folder, "location.token", &value("crm_token")?)?,
         dataset: value("dataset")?,
         dataset_token: kept(folder, "dataset.token", &value("ads_token")?)?,
-        test_code: None,
         country: Some("US".to_owned()),
         currency: Some("USD".to_owned()),
         sandbox: Some(SandboxAnswers {

@@ -17,7 +17,7 @@ use crate::admin::{Proposed, SwapReport};
 use crate::app;
 use crate::config::{self, Config};
 use crate::engine::{Source, World};
-use crate::flow::{Candidate, Case, Uncarried, prepare};
+use crate::flow::{Candidate, Case, prepare};
 
 #[derive(Subcommand)]
 pub(super) enum Mapper {
@@ -96,11 +96,6 @@ fn door(context: &Context) -> Result<Door, Exit> {
     Ok(Door::running(&config.state_dir)?)
 }
 
-/// What stands in the way of going live, a line each.
-pub(super) fn warned(warnings: &[String]) -> String {
-    warnings.iter().map(|warning| format!("warning: {warning}; it cannot go live\n")).collect()
-}
-
 fn history_table(history: &[Value]) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut rows =
@@ -147,8 +142,7 @@ impl Change {
             let report: SwapReport = door.post(&format!("/mapper/{}/test", self.name), &proposed).await?;
             return context.print(&report, || {
                 format!(
-                    "{}it passes: {} case(s); {} of {} stored changes would be told otherwise",
-                    warned(&report.warnings),
+                    "it passes: {} case(s); {} of {} stored changes would be told otherwise",
                     report.cases,
                     report.differing,
                     report.compared
@@ -167,10 +161,9 @@ impl Change {
         if context.format == Format::Text && cases.is_empty() {
             context.advise("No cases were given: it was tried on the built-in sample only. `--cases DIR` tries yours.");
         }
-        let warnings: Vec<String> = prepared.uncarried.iter().map(Uncarried::to_string).collect();
-        let value = json!({"ok": true, "digest": digest, "cases": prepared.cases, "warnings": warnings});
+        let value = json!({"ok": true, "digest": digest, "cases": prepared.cases});
         context.print(&value, || {
-            format!("{}it passes: {} case(s), mapper {}", warned(&warnings), prepared.cases, &digest[..12])
+            format!("it passes: {} case(s), mapper {}", prepared.cases, &digest[..12])
         })
     }
 

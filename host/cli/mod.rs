@@ -35,6 +35,7 @@ mod smoke;
 mod stage;
 mod status;
 mod sync;
+mod test_mode;
 mod translate;
 mod why;
 mod written;
@@ -119,6 +120,9 @@ enum Command {
     Pause(pause::Scope),
     /// Go on with what was paused
     Resume(pause::Scope),
+    /// Mark events as tests for a while
+    #[command(subcommand)]
+    TestMode(test_mode::TestMode),
     /// Read and write the CRM by hand
     Crm(crm::Crm),
     /// Get, show, refresh and revoke the CRM's consent
@@ -202,6 +206,7 @@ async fn obey(command: Command, context: &Context) -> Result<(), Exit> {
         Command::Forget(forget) => forget.run(context).await,
         Command::Pause(scope) => scope.pause(context).await,
         Command::Resume(scope) => scope.resume(context).await,
+        Command::TestMode(mode) => mode.run(context).await,
         Command::Crm(crm) => crm.run(context).await,
         Command::Auth(auth) => auth.run(context).await,
         Command::Doctor => doctor::run(context).await,

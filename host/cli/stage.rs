@@ -57,7 +57,6 @@ impl Stage {
             location_token: token("location.token", &summary.crm_token)?,
             dataset: summary.dataset.clone(),
             dataset_token: token("dataset.token", &summary.ads_token)?,
-            test_code: None,
             country: Some("US".to_owned()),
             currency: Some("USD".to_owned()),
             sandbox: Some(SandboxAnswers {

@@ -49,6 +49,15 @@ fn text(answer: &Value, config: &Config) -> String {
             pause["reason"].as_str().unwrap_or_default()
         ));
     }
+    for mode in status["test_modes"].as_array().into_iter().flatten() {
+        let now = status["at"].as_u64().unwrap_or_default();
+        text.push_str(&format!(
+            "test mode: events of {} are marked as tests with {}; it ends {}\n",
+            mode["destination"].as_str().unwrap_or_default(),
+            mode["code"].as_str().unwrap_or_default(),
+            from_now(mode["until"].as_u64().unwrap_or_default(), now)
+        ));
+    }
     let mut rows = vec![heads([
         "connection",
         "waiting",
@@ -97,6 +106,7 @@ fn text(answer: &Value, config: &Config) -> String {
             row["waiting"], row["held"], row["done"], row["dead"], row["dropped"]
         ));
     }
+    text.push_str(&audiences(status));
     for held in status["held"].as_array().into_iter().flatten() {
         text.push_str(&format!(
             "\nheld: {} delivery(s) of location {}, which no connection has\n",
@@ -105,6 +115,19 @@ fn text(answer: &Value, config: &Config) -> String {
         ));
     }
     text
+}
+
+/// Whom each audience holds by us; nothing where there is none.
+fn audiences(status: &Value) -> String {
+    let mut rows = vec![heads(["audience", "of", "joined", "waiting", "dead", "invalid", "trouble"])];
+    for (name, destination) in status["destinations"].as_object().into_iter().flatten() {
+        for (audience, row) in destination["audiences"].as_object().into_iter().flatten() {
+            let counts = ["joined", "waiting", "dead", "invalid"].map(|column| row[column].to_string());
+            let trouble = row["reason"].as_str().unwrap_or_default().to_owned();
+            rows.push([vec![audience.clone(), name.clone()], counts.to_vec(), vec![trouble]].concat());
+        }
+    }
+    if rows.len() == 1 { String::new() } else { format!("\n{}\n", table(&rows)) }
 }
 
 /// What one way of learning missed, in all and by kind.
@@ -179,7 +202,6 @@ mod tests {
             location_token: SecretRef::Env("A".into()),
             dataset: "1".into(),
             dataset_token: SecretRef::Env("B".into()),
-            test_code: None,
             country: None,
             currency: None,
             sandbox: None,

@@ -152,8 +152,6 @@ pub struct Destination {
     pub id: String,
     /// The credential that reaches it.
     pub token: SecretRef,
-    /// Marks every event as a test.
-    pub test_code: Option<String>,
     /// What happens to an attempt without an answer.
     pub ambiguous: Ambiguous,
     /// Batches on their way at once.

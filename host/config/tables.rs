@@ -189,16 +189,30 @@ pub(super) fn address(section: &mut Section<'_, '_>, key: &'static str, example:
 }
 
 fn destination(section: &mut Section<'_, '_>) -> Destination {
+    no_test_code(section);
     Destination {
         sink: section.required("sink", "sink = \"ads\""),
         id: section.required("id", "id = \"DATASET\""),
         token: section.required_secret("token", &terms::variable(&section.path)),
-        test_code: section.text("test_code", "test_code = \"TEST123\""),
         ambiguous: ambiguous(section),
         in_flight: small(section, "in_flight", 4, 1, 64, "batches"),
         brake_times: small(section, "brake_times", 10, 0, 1_000_000, "times the usual hour"),
         brake_floor: small(section, "brake_floor", 1_000, 1, 100_000_000, "events an hour"),
         settings: section.settings("settings"),
+    }
+}
+
+/// Test mode has an end, and a configuration has none.
+fn no_test_code(section: &mut Section<'_, '_>) {
+    let hint = "convey test-mode on --code CODE --for 1h";
+    if section.text("test_code", hint).is_some() {
+        let span = section.found.place(&section.dotted("test_code")).unwrap_or_default();
+        section.wrong(
+            span,
+            "test_code",
+            "would mark events as tests for ever: test mode is a command, and has an end",
+            hint.to_owned(),
+        );
     }
 }
 

@@ -20,7 +20,6 @@ component = "builtin:rules"
 sink = "meta"
 id = "1234567890"
 token = { env = "META_TOKEN" }
-test_code = "TEST123"
 ambiguous = "hold"
 in_flight = 4
 [destination.main.settings]

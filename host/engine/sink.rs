@@ -6,7 +6,7 @@ use super::pool::{Kind, Pool};
 use super::worlds::sink::SinkComponent;
 use super::worlds::sink::exports::convey::pipeline::conversions_sink as words;
 use super::{Engine, Fault, LoadError, Loaded, World};
-use crate::contract::ConversionEvent;
+use crate::contract::{ConversionEvent, Membership, UserData};
 use crate::egress::Ticket;
 
 pub use words::{Destination, Outcome, Profile, Shipment};
@@ -88,10 +88,33 @@ impl Sink {
         Ok(shipment)
     }
 
+    /// Puts people into an audience or takes them out, on `ticket`. One outcome each.
+    pub async fn update_audience(
+        &self,
+        ticket: Arc<Ticket>,
+        destination: &Destination,
+        audience: &str,
+        membership: Membership,
+        members: &[UserData],
+    ) -> Result<Shipment, Fault> {
+        const CALL: &str = "update-audience";
+        let shipment = self
+            .pool
+            .call(CALL, Some(ticket), async |store, guest| {
+                guest
+                    .convey_pipeline_conversions_sink()
+                    .call_update_audience(store, destination, audience, membership, members, None)
+                    .await
+            })
+            .await?;
+        self.same_length(CALL, members.len(), shipment.outcomes.len())?;
+        Ok(shipment)
+    }
+
     fn same_length(&self, call: &'static str, asked: usize, answered: usize) -> Result<(), Fault> {
         if asked == answered {
             return Ok(());
         }
-        Err(Fault::contract(self.pool.label(), call, format!("{asked} events went in, {answered} answers came out")))
+        Err(Fault::contract(self.pool.label(), call, format!("{asked} items went in, {answered} answers came out")))
     }
 }

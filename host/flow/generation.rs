@@ -103,7 +103,6 @@ impl Flow {
     /// Makes a prepared mapper live: the row first, then the pointer. A batch under way ends with the generation it began with. One that asked for what is
     /// not carried is refused here, wherever it comes from.
     pub async fn commit(&self, mapper: &str, prepared: Prepared, reason: Reason) -> Result<Arc<Generation>, SwapError> {
-        prepared.carried()?;
         let Prepared { mapper: ready, component, cases, diff, .. } = prepared;
         let digest = ready.loaded().digest.to_string();
         self.store.put_component(&digest, &ready.loaded().name, component).await?;
@@ -136,8 +135,8 @@ impl Flow {
         // It was live before: its code is in the cache and its checks are done.
         let loaded = self.load(mapper.to_owned(), component.clone()).await?;
         let ready = Mapper::new(self.engine(), loaded, earlier.written.settings.clone()).await?;
-        let (cases, diff, uncarried) = (earlier.written.cases, Default::default(), Vec::new());
-        let prepared = Prepared { mapper: ready, component, cases, diff, uncarried };
+        let (cases, diff) = (earlier.written.cases, Default::default());
+        let prepared = Prepared { mapper: ready, component, cases, diff };
         self.commit(mapper, prepared, reason).await
     }
 

@@ -57,6 +57,17 @@ pub fn judge_event(outcome: &Outcome, resend: bool, given: Circumstances) -> (Ve
     }
 }
 
+/// The same of a member of an audience. Joining or leaving again changes nothing, so what is unknown goes again. An audience that is gone or
+/// refused holds up nobody else: its members wait and are tried again, and events go on.
+pub fn judge_member(outcome: &Outcome, given: Circumstances) -> (Verdict, Option<String>) {
+    /// What a person must put right is tried again this much later, in milliseconds.
+    const PERSON_MS: Millis = 10 * 60_000;
+    match outcome {
+        Outcome::Blocked(reason) => (Verdict::Retry { at: given.now + PERSON_MS, reason: reason.clone() }, None),
+        other => judge_event(other, true, given),
+    }
+}
+
 /// What happens to the deliveries of a contact that could not be read.
 pub fn judge_delivery(error: &SourceError, given: Circumstances) -> Told {
     let retry = |wished_ms, reason: String| match given.next(wished_ms) {
@@ -127,6 +138,15 @@ mod tests {
             assert_eq!(judge_event(&outcome, true, GIVEN), (verdict, pause), "{outcome:?}");
         }
         assert_eq!(judge_event(&Outcome::Unknown(text()), false, GIVEN).0, Verdict::Ambiguous { resend_at: None });
+    }
+
+    #[test]
+    fn an_audience_that_is_refused_pauses_nobody() {
+        let (verdict, pause) = judge_member(&Outcome::Blocked("gone".into()), GIVEN);
+        assert_eq!((verdict, pause), (Verdict::Retry { at: 1_600_000, reason: "gone".into() }, None));
+        assert!(judge_member(&Outcome::Unauthorized("no".into()), GIVEN).1.is_some());
+        let (verdict, _) = judge_member(&Outcome::Unknown("lost".into()), GIVEN);
+        assert_eq!(verdict, Verdict::Ambiguous { resend_at: Some(1_001_000) });
     }
 
     #[test]

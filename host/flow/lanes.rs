@@ -35,6 +35,8 @@ pub(super) enum Step {
     Ship,
     /// Commands of rules are carried out.
     Execute,
+    /// People are put into audiences and taken out.
+    Audience,
 }
 
 impl Step {
@@ -44,6 +46,7 @@ impl Step {
             Step::Meet => 1,
             Step::Poll | Step::Execute => 16,
             Step::Read | Step::Ship => 64,
+            Step::Audience => 8,
             Step::Translate => 4,
         }
     }
@@ -95,6 +98,7 @@ impl Flow {
             Step::Translate => self.wake.translate.clone(),
             Step::Ship => self.wake.ship.clone(),
             Step::Execute => self.wake.execute.clone(),
+            Step::Audience => self.wake.audience.clone(),
         }
     }
 
@@ -107,6 +111,7 @@ impl Flow {
             Step::Translate => self.store.changes_waiting(now).await,
             Step::Ship => self.store.destinations_waiting(now).await,
             Step::Execute => self.store.commands_waiting(now).await,
+            Step::Audience => self.store.audiences_waiting(now).await,
         }?;
         Ok(lanes.into_iter().map(|Waiting { name, .. }| name).collect())
     }
@@ -118,7 +123,8 @@ impl Flow {
         nap.map_or(LOOK, |nap| nap.min(LOOK))
     }
 
-    /// How many lanes a name may have: a connection one, because its memory has one writer; a destination its requests in flight.
+    /// How many lanes a name may have: a connection one, because its memory has one writer; a destination its requests in
+    /// flight, and one for its audiences: a platform takes changes of an audience one after another.
     fn width(&self, step: Step, name: &str) -> usize {
         match step {
             Step::Meet => 1,
@@ -126,6 +132,7 @@ impl Flow {
                 usize::from(self.plan().connections.contains_key(name) && !self.is_paused(name))
             }
             Step::Ship => self.plan().destinations.get(name).map_or(0, |destination| destination.in_flight),
+            Step::Audience => usize::from(self.plan().destinations.contains_key(name)),
         }
     }
 
@@ -138,6 +145,7 @@ impl Flow {
             Step::Translate => self.translate_once(&name).await,
             Step::Ship => self.ship_once(&name).await,
             Step::Execute => self.execute_once(&name).await,
+            Step::Audience => self.update_audience_once(&name).await,
         };
         let rest = match worked {
             // Nothing tells whether there is something to meet: it is looked for.

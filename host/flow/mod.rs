@@ -1,7 +1,7 @@
 //! The only floor that knows the order of steps: read, translate, ship, over three durable lines.
 
+mod audience;
 mod blank;
-mod carry;
 mod case;
 mod crm;
 mod effects;
@@ -37,7 +37,6 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
-pub use carry::Uncarried;
 pub use case::{Case, CaseError, alone};
 pub use crm::{CrmError, Executed};
 pub use effects::effects_json;
@@ -61,8 +60,8 @@ use turns::Turns;
 
 use crate::clock::Clock;
 use crate::egress::Ticket;
-use crate::engine::Engine;
-use crate::store::{GrantState, Pause, PauseScope, PollState, Store, StoreError, Sweep};
+use crate::engine::{Engine, SinkDestination};
+use crate::store::{GrantState, Pause, PauseScope, PollState, Store, StoreError, Sweep, TestMode};
 
 /// Signals between the steps: what one settles the next one looks for.
 #[derive(Default)]
@@ -83,6 +82,8 @@ pub struct Wake {
     pub execute: Arc<Notify>,
     /// A destination rests until its credential works.
     pub heal: Arc<Notify>,
+    /// Wishes for audiences were settled, or a destination was resumed.
+    pub audience: Arc<Notify>,
 }
 
 /// The steps and what they share.
@@ -97,6 +98,7 @@ pub struct Flow {
     plan: ArcSwap<Plan>,
     generations: ArcSwap<HashMap<String, Arc<Generation>>>,
     pauses: ArcSwap<Vec<Pause>>,
+    test_modes: ArcSwap<Vec<TestMode>>,
     /// Whether the steps run; at rest a person's command stands alone.
     running: AtomicBool,
     turns: Turns,
@@ -120,6 +122,7 @@ impl Flow {
             plan: ArcSwap::default(),
             generations: ArcSwap::default(),
             pauses: ArcSwap::default(),
+            test_modes: ArcSwap::default(),
             running: AtomicBool::new(false),
             turns: Turns::default(),
             naps: Naps::default(),
@@ -139,7 +142,8 @@ impl Flow {
     pub fn replan(&self, plan: Plan) {
         self.plan.store(Arc::new(plan));
         self.naps.end();
-        for step in [&self.wake.meet, &self.wake.poll, &self.wake.read, &self.wake.ship, &self.wake.heal] {
+        let wake = &self.wake;
+        for step in [&wake.meet, &wake.poll, &wake.read, &wake.ship, &wake.execute, &wake.audience, &wake.heal] {
             step.notify_one();
         }
     }
@@ -156,7 +160,15 @@ impl Flow {
     /// Runs every step until the flow is stopped, then until what is under way has ended.
     pub async fn run(self: Arc<Self>) {
         self.running.store(true, Ordering::Release);
-        let steps = [Step::Meet, Step::Poll, Step::Read, Step::Translate, Step::Ship, Step::Execute]
+        let steps = [
+            Step::Meet,
+            Step::Poll,
+            Step::Read,
+            Step::Translate,
+            Step::Ship,
+            Step::Execute,
+            Step::Audience,
+        ]
             .map(|step| tokio::spawn(self.clone().work(step)));
         let healing = tokio::spawn(self.clone().heal());
         for step in steps.into_iter().chain([healing]) {
@@ -181,14 +193,37 @@ impl Flow {
         self.store.resume(scope).await?;
         self.look_at_pauses().await?;
         self.naps.end();
-        for step in [&self.wake.poll, &self.wake.read, &self.wake.translate, &self.wake.ship, &self.wake.execute] {
+        let wake = &self.wake;
+        for step in [&wake.poll, &wake.read, &wake.translate, &wake.ship, &wake.execute, &wake.audience] {
             step.notify_one();
         }
         Ok(())
     }
 
-    /// Takes over what the store says is paused.
+    /// Marks a destination's events as tests until `mode` ends, durably.
+    pub async fn begin_test_mode(&self, mode: TestMode) -> Result<(), StoreError> {
+        self.store.begin_test_mode(mode).await?;
+        self.look_at_pauses().await
+    }
+
+    /// Ends a destination's test mode. Whether it was on.
+    pub async fn end_test_mode(&self, destination: &str) -> Result<bool, StoreError> {
+        let on = self.store.end_test_mode(destination, self.clock.now_ms()).await?;
+        self.look_at_pauses().await?;
+        Ok(on)
+    }
+
+    /// What the sink is told of a destination now: marked as a test while test mode lasts.
+    fn words(&self, destination: &Destination) -> SinkDestination {
+        let now = self.clock.now_ms();
+        let modes = self.test_modes.load();
+        let on = modes.iter().find(|mode| mode.destination == destination.name && mode.until > now);
+        SinkDestination { test_code: on.map(|mode| mode.code.clone()), ..destination.words.clone() }
+    }
+
+    /// Takes over what the store says is paused, and whose events are tests.
     pub async fn look_at_pauses(&self) -> Result<(), StoreError> {
+        self.test_modes.store(Arc::new(self.store.test_modes(self.clock.now_ms()).await?));
         self.pauses.store(Arc::new(self.store.pauses().await?));
         Ok(())
     }

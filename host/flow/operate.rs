@@ -10,7 +10,7 @@ use super::export::{Exported, exported};
 use crate::clock::Millis;
 use crate::store::{
     AuditFilter, Decided, Decision, Delivered, Pick, QueueFilter, QueueGroup, QueueRow, Store, StoreError, WhyAttempt,
-    Wish,
+    Farewell,
 };
 
 /// A question, or something to do.
@@ -129,7 +129,7 @@ pub async fn operate(store: &Store, now: Millis, operation: Operation) -> Result
             why.map(|why| json!({"at": now, "id": id, "why": why}))
         }
         Operation::Forget { contact, connection, why, by } => {
-            let forgotten = store.forget(connection.as_deref(), &contact, Wish { at: now, by, why }).await?;
+            let forgotten = store.forget(connection.as_deref(), &contact, Farewell { at: now, by, why }).await?;
             (forgotten.contacts > 0).then(|| json!({"at": now, "forgotten": forgotten}))
         }
         Operation::Audit(filter) => {

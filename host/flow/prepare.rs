@@ -3,7 +3,6 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::carry::Uncarried;
 use super::case::{About, Case, alone};
 use super::effects::effects_json;
 use super::sample;
@@ -31,18 +30,6 @@ pub struct Prepared {
     pub cases: u32,
     /// How it differs from the mapper it would replace.
     pub diff: Diff,
-    /// What it asked for on the way that this host does not carry.
-    pub uncarried: Vec<Uncarried>,
-}
-
-impl Prepared {
-    /// Whether everything it asks for is carried: what is not may be tried, and does not go live.
-    ///
-    /// # Errors
-    /// The first rule that asks for more.
-    pub fn carried(&self) -> Result<(), PrepareError> {
-        self.uncarried.first().map_or(Ok(()), |uncarried| Err(uncarried.clone().into()))
-    }
 }
 
 /// How two mappers differ on the same changes.
@@ -91,9 +78,6 @@ pub enum PrepareError {
         /// What the source says.
         text: String,
     },
-    /// It asks for what this host does not carry.
-    #[error(transparent)]
-    Uncarried(#[from] Uncarried),
     /// The thread that compiles broke.
     #[error("the compiler broke: {0}")]
     Compiler(String),
@@ -140,8 +124,8 @@ pub async fn prepare(
     };
     trials.extend(stored.into_iter().map(|change| Trial { change, from: "stored".to_owned(), wanted: None }));
     let twin = Mapper::new(engine, mapper.loaded().clone(), mapper.settings().to_owned()).await?;
-    let uncarried = check(&mapper, &twin, &trials).await?;
-    Ok(Prepared { mapper, component, cases: cases.len() as u32, diff, uncarried })
+    check(&mapper, &twin, &trials).await?;
+    Ok(Prepared { mapper, component, cases: cases.len() as u32, diff })
 }
 
 /// A candidate compiled and configured, with its component's bytes: enough to ask it, not to trust it.
@@ -190,8 +174,8 @@ async fn tried(case: &Case, source: Option<&Source>) -> Result<Vec<Trial>, Prepa
     Ok(changes.into_iter().map(|change| Trial { change, from: case.name.clone(), wanted: wanted.clone() }).collect())
 }
 
-/// Every trial three times: in order, again in the same instance, and backwards in a fresh one. What it asks for in vain is answered.
-async fn check(mapper: &Mapper, twin: &Mapper, trials: &[Trial]) -> Result<Vec<Uncarried>, PrepareError> {
+/// Every trial three times: in order, again in the same instance, and backwards in a fresh one.
+async fn check(mapper: &Mapper, twin: &Mapper, trials: &[Trial]) -> Result<(), PrepareError> {
     let changes: Vec<Change> = trials.iter().map(|trial| trial.change.clone()).collect();
     let backwards: Vec<Change> = changes.iter().rev().cloned().collect();
     let breaks = |trial: &Trial, fault| PrepareError::Breaks {
@@ -207,7 +191,6 @@ async fn check(mapper: &Mapper, twin: &Mapper, trials: &[Trial]) -> Result<Vec<U
     let again = translate_each(mapper, &changes).await;
     let mut fresh = translate_each(twin, &backwards).await;
     fresh.reverse();
-    let uncarried = Uncarried::among(first.iter().flatten().flatten());
     let mut otherwise = Vec::new();
     for (((trial, answer), again), fresh) in trials.iter().zip(first).zip(again).zip(fresh) {
         let breaks = |fault| breaks(trial, fault);
@@ -221,7 +204,7 @@ async fn check(mapper: &Mapper, twin: &Mapper, trials: &[Trial]) -> Result<Vec<U
             }
         }
     }
-    if otherwise.is_empty() { Ok(uncarried) } else { Err(PrepareError::Cases(otherwise)) }
+    if otherwise.is_empty() { Ok(()) } else { Err(PrepareError::Cases(otherwise)) }
 }
 
 /// What a case compares with: the effects, or the skip's code.

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::carry::Uncarried;
 use super::effects::effects_json;
 use super::prepare::{self, Candidate};
 use super::quality::{Quality, Remedy, quality};
@@ -23,8 +22,6 @@ pub struct Preview {
     pub rows: Vec<Row>,
     /// All of them together.
     pub totals: Totals,
-    /// What stands in the way of going live.
-    pub warnings: Vec<String>,
 }
 
 /// One change.
@@ -102,10 +99,8 @@ pub struct Help {
 /// What `mapper` would say of `changes`.
 pub async fn preview(mapper: &Mapper, changes: &[Change]) -> Preview {
     let answers = translate_each(mapper, changes).await;
-    let said = answers.iter().flatten().flatten().flatten();
-    let warnings = Uncarried::among(said).iter().map(Uncarried::to_string).collect();
     let rows: Vec<Row> = changes.iter().zip(answers).map(|(change, answer)| row(change, answer)).collect();
-    Preview { totals: totals(&rows), rows, warnings }
+    Preview { totals: totals(&rows), rows }
 }
 
 /// The same of a candidate, made ready for it. Its settings' mistakes are found; nothing else of it is tried.
@@ -357,7 +352,7 @@ mod tests {
         let of = |contact: &str, kind: &str| Row { kind: kind.to_owned(), ..told(contact, 1.0, &[]) };
         let rows = vec![of("a", "x"), of("b", "x"), of("c", "x"), of("d", "y"), of("e", "z")];
         let spread = |most| {
-            let preview = Preview { totals: totals(&rows), rows: rows.clone(), warnings: Vec::new() }.spread(most);
+            let preview = Preview { totals: totals(&rows), rows: rows.clone() }.spread(most);
             assert_eq!(preview.totals.changes, preview.rows.len());
             preview.rows.iter().map(|row| row.contact.clone()).collect::<String>()
         };
@@ -382,7 +377,7 @@ mod tests {
             silent("c", "no-consent"),
             silent("c", "no-rule"),
         ];
-        let preview = Preview { totals: totals(&rows), rows, warnings: Vec::new() }.of_supposed();
+        let preview = Preview { totals: totals(&rows), rows }.of_supposed();
         let shown: Vec<(&str, bool)> =
             preview.rows.iter().map(|row| (row.contact.as_str(), row.left_out.is_none())).collect();
         assert_eq!(shown, [("a", true), ("b", false), ("c", false)]);

@@ -144,7 +144,7 @@ impl Flow {
         let answers = translate_each(&generation.mapper, &changes).await;
         let mut proposed: Vec<(i64, NewEvent)> = Vec::new();
         for ((row, change), answer) in rows.into_iter().zip(&changes).zip(answers) {
-            match settled(&connection, change, answer) {
+            match settled(&connection, row, change, answer).answer {
                 Translated::Events(events) => {
                     let meant = |event: &NewEvent| replay.rule.as_ref().is_none_or(|rule| *rule == event.rule);
                     let events = events.into_iter().filter(meant);

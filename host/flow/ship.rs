@@ -86,7 +86,7 @@ impl Flow {
     /// One outcome an event. A sink that breaks before anything left is narrowed down by halving; after that nobody knows what arrived.
     async fn deliver(&self, destination: &Destination, attempt: i64, events: &[ConversionEvent]) -> Vec<Outcome> {
         let ticket = destination.ticket(Some(attempt));
-        let delivered = destination.sink.deliver(ticket.clone(), &destination.words, events).await;
+        let delivered = destination.sink.deliver(ticket.clone(), &self.words(destination), events).await;
         for refusal in ticket.refusals() {
             tracing::warn!(destination = %destination.name, "{refusal}");
         }

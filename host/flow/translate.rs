@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use super::Flow;
-use super::carry::Uncarried;
-use super::execute::wanted;
+use super::{Flow, execute};
 use super::plan::Connection;
-use crate::contract::{Change, Effect, Proposal, kind, skip_code};
+use crate::clock::Millis;
+use crate::contract::{Change, Effect, Membership, Proposal, Trigger, kind, skip_code};
 use crate::engine::{Fault, FaultKind, Mapper, Translation};
-use crate::store::{Braked, NewEvent, StoreError, StoredChange, Translated, TranslatedChange, TranslationSettlement};
+use crate::store::{
+    Braked, NewEvent, StoreError, StoredChange, Translated, TranslatedChange, TranslationSettlement, Wish,
+};
 
 /// The most changes one call carries over the border.
 const BATCH: usize = 256;
@@ -39,19 +40,15 @@ impl Flow {
                 }
                 Err(error) => {
                     let reason = format!("the stored change cannot be read: {error}");
-                    items.push(TranslatedChange { row, answer: Translated::Dead { reason }, commands: Vec::new() });
+                    let answer = Translated::Dead { reason };
+                    let (commands, wishes) = (Vec::new(), Vec::new());
+                    items.push(TranslatedChange { row, answer, commands, wishes, withdrawn_at: None });
                 }
             }
         }
         let answers = translate_each(&generation.mapper, &changes).await;
         let answered = rows.into_iter().zip(changes).zip(answers);
-        items.extend(answered.map(|((row, change), answer)| {
-            let commands = match &answer {
-                Ok(Ok(proposals)) => wanted(&connection, &change, proposals),
-                _ => Vec::new(),
-            };
-            TranslatedChange { row, answer: settled(&connection, &change, answer), commands }
-        }));
+        items.extend(answered.map(|((row, change), answer)| settled(&connection, row, &change, answer)));
         let settlement = TranslationSettlement { generation: generation.id, now: self.clock.now_ms(), items };
         for Braked { destination, rule, most } in self.store.settle_translated(settlement).await? {
             tracing::error!(
@@ -63,6 +60,7 @@ impl Flow {
         }
         self.wake.ship.notify_one();
         self.wake.execute.notify_one();
+        self.wake.audience.notify_one();
         Ok(count)
     }
 }
@@ -91,9 +89,22 @@ pub async fn translate_each(mapper: &Mapper, changes: &[Change]) -> Vec<Result<T
 }
 
 /// What becomes of a change by the mapper's answer.
-pub(super) fn settled(connection: &Connection, change: &Change, answer: Result<Translation, Fault>) -> Translated {
-    match answer {
-        Ok(Ok(proposals)) => events(connection, &proposals),
+pub(super) fn settled(
+    connection: &Connection,
+    row: i64,
+    change: &Change,
+    answer: Result<Translation, Fault>,
+) -> TranslatedChange {
+    let (mut commands, mut wishes) = (Vec::new(), Vec::new());
+    let answer = match answer {
+        Ok(Ok(proposals)) => match effects(connection, change, &proposals) {
+            Ok((events, wanted)) => {
+                wishes = wanted;
+                commands = execute::wanted(connection, change, &proposals);
+                events
+            }
+            Err(reason) => Translated::Dead { reason },
+        },
         Ok(Err(skip)) => {
             Translated::Skip { code: skip_code(skip.code).to_owned(), rule: skip.rule, reason: skip.reason }
         }
@@ -101,39 +112,60 @@ pub(super) fn settled(connection: &Connection, change: &Change, answer: Result<T
             tracing::warn!(connection = %connection.name, kind = kind(&change.trigger), fault = %fault, "one change breaks the mapper");
             Translated::Dead { reason: fault.line() }
         }
-    }
+    };
+    TranslatedChange { row, answer, commands, wishes, withdrawn_at: withdrawn_at(change) }
 }
 
-/// Every event once for every destination of the connection.
-fn events(connection: &Connection, proposals: &[Proposal]) -> Translated {
+/// When a change withdraws consent. Leaving is the host's own rule: no mapper can forget it.
+fn withdrawn_at(change: &Change) -> Option<Millis> {
+    let withdraws = matches!(change.trigger, Trigger::ConsentChanged) && change.contact.consent.do_not_disturb;
+    withdraws.then_some(change.occurred_at)
+}
+
+/// Every event and every wish once for every destination of the connection. The error is why the change is parked.
+fn effects(
+    connection: &Connection,
+    change: &Change,
+    proposals: &[Proposal],
+) -> Result<(Translated, Vec<Wish>), String> {
     if proposals.is_empty() {
-        return Translated::Skip {
+        let skip = Translated::Skip {
             code: "no-rule".to_owned(),
             rule: None,
             reason: "the mapper proposes nothing".to_owned(),
         };
+        return Ok((skip, Vec::new()));
     }
-    let mut events = Vec::with_capacity(proposals.len() * connection.destinations.len());
+    let (mut events, mut wishes) = (Vec::with_capacity(proposals.len() * connection.destinations.len()), Vec::new());
     for proposal in proposals {
-        // Parked, never dropped: what this host does not carry waits for one that does.
-        if let Some(uncarried) = Uncarried::of(proposal) {
-            return Translated::Dead { reason: uncarried.to_string() };
+        match &proposal.effect {
+            Effect::Convert(event) => {
+                let bytes = serde_json::to_vec(event).map_err(|error| format!("the event cannot be kept: {error}"))?;
+                events.extend(connection.destinations.iter().map(|destination| NewEvent {
+                    destination: destination.name.clone(),
+                    event_id: event.id.clone(),
+                    name: event.name.clone(),
+                    rule: proposal.rule.clone(),
+                    occurred_at: event.occurred_at,
+                    deadline: destination.deadline(event),
+                    bytes: bytes.clone(),
+                    brake: destination.brake,
+                }));
+            }
+            Effect::Audience(wanted) => {
+                let bytes = serde_json::to_vec(&wanted.user_data)
+                    .map_err(|error| format!("the member of an audience cannot be kept: {error}"))?;
+                wishes.extend(connection.destinations.iter().map(|destination| Wish {
+                    destination: destination.name.clone(),
+                    audience: wanted.audience.clone(),
+                    join: wanted.membership == Membership::Join,
+                    rule: proposal.rule.clone(),
+                    occurred_at: change.occurred_at,
+                    bytes: bytes.clone(),
+                }));
+            }
+            Effect::Command(_) => {}
         }
-        let Effect::Convert(event) = &proposal.effect else { continue };
-        let bytes = match serde_json::to_vec(event) {
-            Ok(bytes) => bytes,
-            Err(error) => return Translated::Dead { reason: format!("the event cannot be kept: {error}") },
-        };
-        events.extend(connection.destinations.iter().map(|destination| NewEvent {
-            destination: destination.name.clone(),
-            event_id: event.id.clone(),
-            name: event.name.clone(),
-            rule: proposal.rule.clone(),
-            occurred_at: event.occurred_at,
-            deadline: destination.deadline(event),
-            bytes: bytes.clone(),
-            brake: destination.brake,
-        }));
     }
-    Translated::Events(events)
+    Ok((Translated::Events(events), wishes))
 }

@@ -117,7 +117,7 @@ impl Store {
         self.write("settle_shipped", 0, move |rows| rows.settle_shipped(&settlement)).await
     }
 
-    /// Closes the attempts that an earlier run left open: they are ambiguous, and their events go again or are held, as
+    /// Lets members that an earlier run left in flight go again, and closes the attempts it left open: they are ambiguous, and their events go again or are held, as
     /// `policy` says of their destination (resend where it says nothing). Returns how many attempts. Call it before any
     /// claim.
     ///
@@ -200,6 +200,7 @@ impl Rows<'_> {
     }
 
     fn recover(&self, now: Millis, policy: &HashMap<String, Ambiguity>) -> Result<u64, StoreError> {
+        self.recover_members()?;
         let open: Vec<(i64, String)> = self
             .db
             .prepare_cached("SELECT row, destination FROM attempt WHERE outcome IS NULL ORDER BY row")?

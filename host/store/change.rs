@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::brake::{Braked, Pace};
 use super::lane::{Lanes, Waiting};
+use super::membership::Wish;
 use super::outbox::NewEvent;
 use super::rows::{Rows, int, nat, sort_opened};
 use super::wanted::NewCommand;
@@ -63,6 +64,10 @@ pub struct TranslatedChange {
     pub answer: Translated,
     /// What the CRM is to be told, where it was translated.
     pub commands: Vec<NewCommand>,
+    /// What it wants of the contact's places in audiences.
+    pub wishes: Vec<Wish>,
+    /// When the contact's consent was withdrawn, if that is what changed: they leave every audience they were put in.
+    pub withdrawn_at: Option<Millis>,
 }
 
 /// What a mapper made of a change.
@@ -184,7 +189,8 @@ impl Store {
             Translated::Events(events) => Some(events),
             _ => None,
         });
-        let weight = events.flatten().map(|event| event.bytes.len()).sum();
+        let wishes = settlement.items.iter().flat_map(|item| &item.wishes).map(|wish| wish.bytes.len());
+        let weight = events.flatten().map(|event| event.bytes.len()).chain(wishes).sum();
         self.write("settle_translated", weight, move |rows| {
             let mut pace = Pace::default();
             settlement.items.iter().try_for_each(|item| rows.settle_change(&settlement, item, &mut pace))?;
@@ -232,12 +238,15 @@ impl Rows<'_> {
         let mut retry_at = None;
         let (state, code, rule, reason) = match &item.answer {
             Translated::Events(events) => {
-                let mut new = events.is_empty();
+                let mut new = events.is_empty() && item.wishes.is_empty();
                 for event in events {
                     new |= self.add_event(settlement, item.row, &owner, event, pace)?;
                 }
                 for command in &item.commands {
                     self.want(settlement, item.row, &owner, command)?;
+                }
+                for wish in &item.wishes {
+                    new |= self.wish(settlement, item.row, &owner, wish)?;
                 }
                 if new { ("done", None, None, None) } else { ("skipped", Some("repeated"), None, None) }
             }
@@ -248,6 +257,10 @@ impl Rows<'_> {
             }
             Translated::Dead { reason } => ("dead", None, None, Some(reason)),
         };
+        // Whatever the mapper made of it; after what it asked for, so that withdrawing wins.
+        if let (Some(at), None) = (item.withdrawn_at, retry_at) {
+            self.withdraw(settlement.now, item.row, &owner, at)?;
+        }
         self.db
             .prepare_cached(
                 "UPDATE change SET state = ?2, code = ?3, rule = ?4, reason = ?5, due_at = coalesce(?6, due_at),

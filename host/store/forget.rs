@@ -36,7 +36,7 @@ pub struct Forgotten {
 
 /// Who wants something forgotten, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wish {
+pub struct Farewell {
     /// When it was asked for.
     pub at: Millis,
     /// Who asks.
@@ -52,7 +52,7 @@ impl Store {
     /// # Errors
     /// As the disk has it. What was forgotten before stays forgotten; then older pages may be in the log until
     /// [`Store::forget_due`] has emptied it.
-    pub async fn forget(&self, connection: Option<&str>, contact: &str, wish: Wish) -> Result<Forgotten, StoreError> {
+    pub async fn forget(&self, connection: Option<&str>, contact: &str, wish: Farewell) -> Result<Forgotten, StoreError> {
         let (connection, contact) = (connection.map(str::to_owned), contact.to_owned());
         let forgotten = self
             .write("forget", 0, move |rows| {
@@ -90,7 +90,7 @@ impl Store {
         connection: &str,
         source: &str,
         location: &str,
-        wish: Wish,
+        wish: Farewell,
     ) -> Result<Forgotten, StoreError> {
         let name = connection.to_owned();
         let mut subjects = self.read(move |rows| rows.subjects_of(&name)).await?;
@@ -127,7 +127,7 @@ impl Store {
         if !due.is_empty() {
             self.write("forget_due", 0, move |rows| {
                 for (subject, why) in due {
-                    let wish = Wish { at: now, by: "convey".to_owned(), why };
+                    let wish = Farewell { at: now, by: "convey".to_owned(), why };
                     rows.forget(&subject, &wish)?;
                     let mut act = AuditRow::act(now, &wish.by, "contact".to_owned(), "forget".to_owned());
                     (act.subject, act.outcome) = (Some(subject), Some(wish.why));
@@ -183,7 +183,7 @@ impl Forgotten {
 
 impl Rows<'_> {
     /// Forgets a subject in the running transaction.
-    pub(super) fn forget(&self, subject: &Lookup, wish: &Wish) -> Result<Forgotten, StoreError> {
+    pub(super) fn forget(&self, subject: &Lookup, wish: &Farewell) -> Result<Forgotten, StoreError> {
         let changed = |sql: &str| -> Result<u64, StoreError> {
             Ok(self.db.prepare_cached(sql)?.execute(params![subject, FORGOTTEN, int(wish.at)])? as u64)
         };
@@ -282,7 +282,7 @@ impl Rows<'_> {
         Ok(query.query_map([connection], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
 
-    fn end_connection(&self, name: &str, source: &str, location: &str, wish: &Wish) -> Result<(), StoreError> {
+    fn end_connection(&self, name: &str, source: &str, location: &str, wish: &Farewell) -> Result<(), StoreError> {
         self.db.prepare_cached("DELETE FROM catalogue WHERE connection = ?1")?.execute([name])?;
         self.db.prepare_cached("UPDATE poll SET sealed = NULL, more = 0 WHERE connection = ?1")?.execute([name])?;
         self.keys.destroy(self.db, &self.connection(name))?;

@@ -69,14 +69,15 @@ impl Store {
         .await
     }
 
-    /// How many rows wait in all: deliveries to be read, changes to be translated, events to be shipped. Counted up to `limit` each.
+    /// How many rows wait in all: deliveries to be read, changes to be translated, events to be shipped, members of
+    /// audiences to be put in or taken out. Counted up to `limit` each.
     ///
     /// # Errors
     /// As the database has it.
     pub async fn backlog(&self, limit: u64) -> Result<u64, StoreError> {
         self.read(move |rows| {
             let mut waiting = 0;
-            for table in ["inbox", "change", "outbox"] {
+            for table in ["inbox", "change", "outbox", "membership"] {
                 let count = format!("SELECT count(*) FROM (SELECT 1 FROM {table} WHERE state = 'waiting' LIMIT ?1)");
                 waiting += nat(rows.db.prepare_cached(&count)?.query_row([int(limit)], |row| row.get(0))?);
             }

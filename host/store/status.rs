@@ -9,6 +9,7 @@ use super::gap::GAP_GRACE_MS;
 use super::pause::Pause;
 use super::poll::PollSummary;
 use super::rows::{Rows, nat};
+use super::test_mode::TestMode;
 use super::token::GrantState;
 use super::{Store, StoreError};
 use crate::clock::Millis;
@@ -32,6 +33,8 @@ pub struct Status {
     pub commands: BTreeMap<String, CommandStatus>,
     /// What is paused.
     pub pauses: Vec<Pause>,
+    /// Whose events are marked as tests.
+    pub test_modes: Vec<TestMode>,
 }
 
 /// A connection's deliveries.
@@ -96,6 +99,21 @@ pub struct ChangeStatus {
     pub dropped: u64,
 }
 
+/// What we know of an audience's members.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct AudienceStatus {
+    /// Put in by us, as far as the platform has said.
+    pub joined: u64,
+    /// Waiting to be put in or taken out, or on the way.
+    pub waiting: u64,
+    /// Parked until a person decides.
+    pub dead: u64,
+    /// Rows the platform could make nothing of; it does not say which.
+    pub invalid: u64,
+    /// Why those that wait could not be sent the last time, one of the reasons.
+    pub reason: Option<String>,
+}
+
 /// A destination's events.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct DestinationStatus {
@@ -115,6 +133,8 @@ pub struct DestinationStatus {
     pub dropped: u64,
     /// Of all these: once in an attempt that never had an answer.
     pub ambiguous: u64,
+    /// Its audiences, by name.
+    pub audiences: BTreeMap<String, AudienceStatus>,
 }
 
 /// A connection's commands to its CRM.
@@ -139,11 +159,13 @@ impl Store {
     /// As the database has it.
     pub async fn status(&self, now: Millis) -> Result<Status, StoreError> {
         self.read(move |rows| {
-            let mut status = Status { at: now, pauses: rows.pauses()?, ..Status::default() };
+            let mut status =
+                Status { at: now, pauses: rows.pauses()?, test_modes: rows.test_modes(now)?, ..Status::default() };
             rows.count_deliveries(&mut status)?;
             rows.count_changes(&mut status)?;
             rows.count_events(&mut status)?;
             rows.count_commands(&mut status)?;
+            rows.count_members(&mut status)?;
             rows.ask_after_connections(&mut status)?;
             status.generation = rows.db.query_row("SELECT max(id) FROM generation", [], |row| row.get(0))?;
             Ok(status)
@@ -237,6 +259,28 @@ impl Rows<'_> {
                 "dropped" => commands.dropped = count,
                 _ => commands.dead = count,
             }
+        }
+        Ok(())
+    }
+
+    fn count_members(&self, status: &mut Status) -> Result<(), StoreError> {
+        let mut query = self.db.prepare_cached(
+            "SELECT destination, audience, sum(put_in IS NOT NULL), sum(state IN ('waiting', 'in_flight')),
+                    sum(state = 'dead'), max(CASE WHEN state = 'waiting' THEN reason END)
+             FROM membership GROUP BY destination, audience",
+        )?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let destination = status.destinations.entry(row.get(0)?).or_default();
+            let audience = destination.audiences.entry(row.get(1)?).or_default();
+            (audience.joined, audience.waiting) = (nat(row.get(2)?), nat(row.get(3)?));
+            (audience.dead, audience.reason) = (nat(row.get(4)?), row.get(5)?);
+        }
+        let mut query = self.db.prepare_cached("SELECT destination, audience, invalid FROM audience")?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let destination = status.destinations.entry(row.get(0)?).or_default();
+            destination.audiences.entry(row.get(1)?).or_default().invalid = nat(row.get(2)?);
         }
         Ok(())
     }

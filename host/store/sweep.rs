@@ -60,9 +60,13 @@ pub struct Swept {
     pub seen: u64,
     /// Rows that were done with and left before their time because the store is too large.
     pub early: u64,
+    /// Members of audiences that have left.
+    pub members: u64,
 }
 
 const EVENTS: &str = "SELECT row FROM outbox WHERE state IN ('done', 'dropped') AND done_at < ?1 LIMIT ?2";
+
+const MEMBERS: &str = "SELECT row FROM membership WHERE state = 'done' AND wanted = 'leave' AND done_at < ?1 LIMIT ?2";
 
 const CHANGES: &str = "SELECT row FROM change WHERE state IN ('done', 'skipped', 'dropped') AND translated_at < ?1
      AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.change = change.row) LIMIT ?2";
@@ -139,6 +143,7 @@ impl Store {
         let (seen, unclaimed) = (before(retention.webhook_ids_ms), before(retention.held_ms));
         let commands = before(retention.command_ms);
         let mut swept = Swept {
+            members: self.parts(move |rows| rows.sweep_members(done)).await?,
             events: self.parts(move |rows| rows.sweep_events(EVENTS, done)).await?,
             changes: self.parts(move |rows| rows.sweep_changes(CHANGES, done)).await?,
             deliveries: self.parts(move |rows| rows.sweep_deliveries(DELIVERIES, done)).await?,
@@ -219,6 +224,12 @@ impl Rows<'_> {
             ],
             &old,
         )
+    }
+
+    /// Whoever is in stays: nobody else knows whom to take out.
+    fn sweep_members(&self, before: Millis) -> Result<usize, StoreError> {
+        let old = self.old(MEMBERS, before)?;
+        self.each(&["DELETE FROM membership WHERE row = ?1"], &old)
     }
 
     fn sweep_changes(&self, which: &'static str, before: Millis) -> Result<usize, StoreError> {

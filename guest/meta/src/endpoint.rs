@@ -29,9 +29,10 @@ impl Endpoint {
 
     /// Where the members of an audience are posted, or deleted. The error says what a person must correct.
     pub fn members_url(&self, audience: &str) -> Result<String, String> {
-        if audience.is_empty() || !audience.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err("the mapping names an audience that is no audience id: it is the number Ads Manager shows beside the audience".into());
-        }
+        let audience = self.settings.audience(audience).ok_or(
+            "the mapping names an audience without an id: put `\"NAME\" = \"ID\"` under `audiences` in the destination's settings; the id is \
+             the number Ads Manager shows beside the audience",
+        )?;
         Ok(format!("{BASE_URL}/{}/{audience}/users", self.settings.audience_api_version))
     }
 

@@ -1,6 +1,6 @@
 //! What an operator may set for a destination.
 
-/// Settings of one dataset: TOML of the plainest kind, one `key = "text"` a line.
+/// Settings of one dataset: TOML of the plainest kind, one `key = "text"` a line, and below `[audiences]` an id for each name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The Graph API version events are posted to, `v25.0` unless set.
@@ -9,6 +9,8 @@ pub struct Settings {
     pub audience_api_version: String,
     /// Names the integration to Meta: at least two letters, fewer than 23 characters (Conversions API, "Main Body Parameters").
     pub partner_agent: Option<String>,
+    /// The ids of audiences, by the names that the mapping gives them.
+    pub audiences: Vec<(String, String)>,
 }
 
 /// The version events are sent to unless the operator names one.
@@ -20,15 +22,29 @@ impl Settings {
     /// Reads and checks settings. The error says which line to change; unknown and repeated keys are errors.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (mut api_version, mut audience_api_version, mut partner_agent) = (None, None, None);
+        let (mut audiences, mut in_audiences): (Vec<(String, String)>, bool) = (Vec::new(), false);
         for (at, line) in text.lines().enumerate() {
             let place = |what: String| format!("settings of meta, line {}: {what}", at + 1);
+            if line.trim() == "[audiences]" {
+                in_audiences = true;
+                continue;
+            }
             let Some((key, value)) = entry(line).map_err(place)? else { continue };
+            if in_audiences {
+                let name = named(key).map_err(place)?;
+                is_audience(value).map_err(place)?;
+                if audiences.iter().any(|(known, _)| known == name) {
+                    return Err(place(format!("`{key}` is set twice")));
+                }
+                audiences.push((name.to_owned(), value.to_owned()));
+                continue;
+            }
             let slot = match key {
                 "api_version" => is_version(key, value).map(|()| &mut api_version),
                 "audience_api_version" => is_version(key, value).map(|()| &mut audience_api_version),
                 "partner_agent" => is_agent(value).map(|()| &mut partner_agent),
                 _ => Err(format!(
-                    "unknown key `{key}`; there are `api_version`, `audience_api_version` and `partner_agent`"
+                    "unknown key `{key}`; there are `api_version`, `audience_api_version`, `partner_agent` and the table `audiences`"
                 )),
             };
             if slot.map_err(place)?.replace(value.to_owned()).is_some() {
@@ -39,8 +55,33 @@ impl Settings {
             api_version: api_version.unwrap_or_else(|| DEFAULT_VERSION.to_owned()),
             audience_api_version: audience_api_version.unwrap_or_else(|| DEFAULT_AUDIENCE_VERSION.to_owned()),
             partner_agent,
+            audiences,
         })
     }
+
+    /// The id of an audience: what the name stands for, or the name itself if it is an id.
+    pub fn audience<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        let known = self.audiences.iter().find(|(known, _)| known == name).map(|(_, id)| id.as_str());
+        known.or_else(|| is_audience(name).is_ok().then_some(name))
+    }
+}
+
+/// A name as a key: bare, or in quotes.
+fn named(key: &str) -> Result<&str, String> {
+    let quoted = ['"', '\''].into_iter().find_map(|quote| key.strip_prefix(quote)?.strip_suffix(quote));
+    let bare = |key: &str| key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+    match quoted {
+        Some(name) if !name.is_empty() && !name.contains(['\\', '"']) => Ok(name),
+        None if !key.is_empty() && bare(key) => Ok(key),
+        _ => Err(format!("{key} must be the name of an audience in quotes: \"VIP customers\" = \"1234567890\"")),
+    }
+}
+
+fn is_audience(id: &str) -> Result<(), String> {
+    if !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(());
+    }
+    Err(format!("`{id}` is not an audience id: it is the number Ads Manager shows beside the audience"))
 }
 
 /// A line's key and text; none if the line is empty or a comment. A whole TOML parser would be a fifth of this component.
@@ -92,7 +133,8 @@ mod tests {
             Settings {
                 api_version: DEFAULT_VERSION.into(),
                 audience_api_version: DEFAULT_AUDIENCE_VERSION.into(),
-                partner_agent: None
+                partner_agent: None,
+                audiences: vec![],
             }
         );
     }
@@ -106,7 +148,8 @@ mod tests {
             Settings {
                 api_version: "v26.0".into(),
                 audience_api_version: DEFAULT_AUDIENCE_VERSION.into(),
-                partner_agent: Some("convey # 1".into())
+                partner_agent: Some("convey # 1".into()),
+                audiences: vec![],
             }
         );
     }
@@ -125,10 +168,21 @@ mod tests {
             ("partner_agent = \"x1\"", "at least two letters"),
             ("partner_agent = \"twenty-three-characters\"", "fewer than 23"),
             ("[table]", "expected"),
+            ("[audiences]\n\"VIP\" = \"12a\"", "line 2: `12a` is not an audience id"),
+            ("[audiences]\nVIP people = \"12\"", "line 2: VIP people must be the name"),
+            ("[audiences]\nVIP = \"1\"\n\"VIP\" = \"2\"", "set twice"),
         ] {
             let error = Settings::parse(text).expect_err(text);
             assert!(error.contains(word), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn audiences_have_names() {
+        let text = "api_version = \"v25.0\"\n\n[audiences]\n\"VIP customers\" = \"123\"\nothers = '456' # bare";
+        let settings = Settings::parse(text).expect("settings");
+        let ids = ["VIP customers", "others", "789", "nobody", ""].map(|name| settings.audience(name));
+        assert_eq!(ids, [Some("123"), Some("456"), Some("789"), None, None]);
     }
 
     proptest! {

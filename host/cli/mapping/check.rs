@@ -14,7 +14,7 @@ use crate::cli::translate::load;
 use crate::cli::{Context, cache};
 use crate::config::{self, Config, Limits};
 use crate::engine::{Engine, LoadError, Placed, Source, World};
-use crate::flow::{Candidate, Case, PrepareError, Prepared, Uncarried, prepare};
+use crate::flow::{Candidate, Case, PrepareError, Prepared, prepare};
 
 #[derive(Args)]
 pub(super) struct Check {
@@ -134,8 +134,6 @@ impl Checked {
         self.remarks = prepared.mapper.remarks();
         self.custom_fields = prepared.mapper.custom_fields().to_vec();
         self.cases = prepared.cases;
-        self.warnings =
-            prepared.uncarried.iter().map(|uncarried: &Uncarried| format!("{uncarried}; it cannot go live")).collect();
     }
 }
 

@@ -17,14 +17,13 @@ const WORTH: f64 = 0.1;
 
 /// A table, and what it adds up to.
 pub(super) fn text(of: Origin, preview: &Preview) -> String {
-    let warnings = warned(&preview.warnings);
     if preview.rows.is_empty() {
-        return format!("{warnings}There is nothing to look at yet: no change is stored, and the CRM has no contact.");
+        return format!("There is nothing to look at yet: no change is stored, and the CRM has no contact.");
     }
     let mut rows =
         vec![heads(["contact", "change", "rule", "says", "value", "estimate", "missing, left out, and why"])];
     rows.extend(preview.rows.iter().flat_map(lines));
-    format!("{}\n\n{}{warnings}{}", table(&rows), totals(&preview.totals), note(of))
+    format!("{}\n\n{}{}", table(&rows), totals(&preview.totals), note(of))
 }
 
 /// One line an effect; one in all where there is none.

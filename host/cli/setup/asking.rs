@@ -18,7 +18,7 @@ pub struct Question {
 }
 
 /// The questions, in the order they are asked.
-pub const QUESTIONS: [Question; 7] = [
+pub const QUESTIONS: [Question; 6] = [
     Question {
         key: "location",
         prompt: "HighLevel location id",
@@ -52,14 +52,6 @@ pub const QUESTIONS: [Question; 7] = [
         example: "EAAB…",
         secret: true,
         optional: false,
-    },
-    Question {
-        key: "test_code",
-        prompt: "Meta test event code, to see the first events without counting them",
-        found_at: "Meta Events Manager: Data sources > your dataset > Test events",
-        example: "TEST12345",
-        secret: false,
-        optional: true,
     },
     Question {
         key: "country",

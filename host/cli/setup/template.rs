@@ -16,8 +16,6 @@ pub struct Answers {
     pub dataset: String,
     /// Where the dataset's token is kept.
     pub dataset_token: SecretRef,
-    /// Marks every event as a test.
-    pub test_code: Option<String>,
     /// The location's country, two letters (ISO 3166-1).
     pub country: Option<String>,
     /// The location's currency, three letters (ISO 4217).
@@ -139,17 +137,7 @@ fn destination(answers: &Answers) -> String {
     line(&mut text, "id", &answers.dataset);
     found_at(&mut text, "dataset_token");
     secret(&mut text, "token", &answers.dataset_token);
-    match &answers.test_code {
-        Some(code) => {
-            text.push_str(
-                "# Every event is a test, shown under Test events and not counted. Take this line out to go live.\n",
-            );
-            line(&mut text, "test_code", code);
-        }
-        None => text.push_str(
-            "# test_code = \"TEST12345\"        # every event is a test, shown under Test events and not counted\n",
-        ),
-    }
+    text.push_str("# To see the first events without counting them: convey test-mode on --code TEST12345 --for 1h\n");
     text.push_str("# ambiguous = \"hold\"             # a request that got no answer waits for you; else it is sent again under the same ids\n");
     text.push_str(
         "# in_flight = 4\n# brake_times = 10               # a rule that asks for more than 10 times its usual hour is held up; 0: none is\n# brake_floor = 1000             # so many leave in any hour\n\n# [destination.main.settings]    # handed to the sink\n# api_version = \"v25.0\"\n\n",
@@ -241,7 +229,6 @@ mod tests {
             location_token: SecretRef::Env("GHL_TOKEN".into()),
             dataset: "1234567890".into(),
             dataset_token: SecretRef::Env("META_TOKEN".into()),
-            test_code: None,
             country: Some("AT".into()),
             currency: None,
             sandbox: None,
@@ -271,11 +258,10 @@ mod tests {
             ads_url: "http://127.0.0.1:9002".into(),
             webhook_public_key: key.into(),
         };
-        let text = template(&Answers { sandbox: Some(sandbox), test_code: Some("TEST1".into()), ..answers() });
+        let text = template(&Answers { sandbox: Some(sandbox), ..answers() });
         let config = parse(&text, "convey.toml", Path::new("")).expect("the template is a good file");
         assert_eq!(config.sources["highlevel"].webhook_public_key.as_deref(), Some(key));
         assert_eq!(config.sinks["meta"].base_url, Some("http://127.0.0.1:9002".parse().expect("an address")));
-        assert_eq!(config.destinations["main"].test_code.as_deref(), Some("TEST1"));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 
-fn wish() -> Wish {
-    Wish { at: 60, by: "ops".into(), why: "a test".into() }
+fn wish() -> Farewell {
+    Farewell { at: 60, by: "ops".into(), why: "a test".into() }
 }
 
 fn in_file(path: &Path, bytes: &[u8]) -> bool {

@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn wish(at: u64) -> Wish {
-    Wish { at, by: "ops".into(), why: "a test".into() }
+fn wish(at: u64) -> Farewell {
+    Farewell { at, by: "ops".into(), why: "a test".into() }
 }
 
 /// Everything that stands in the store's files, the write-ahead log included.

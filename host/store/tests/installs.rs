@@ -120,7 +120,7 @@ async fn what_an_install_brought_is_forgotten_once_after_its_end() {
     bench.store.uninstall("crm", Some("loc"), None, 50).await.unwrap();
     assert!(bench.store.installs_to_forget(50).await.unwrap().is_empty(), "its grace is not over");
     assert_eq!(bench.store.installs_to_forget(51).await.unwrap()[0].name, "shop");
-    let wish = Wish { at: 90, by: "convey".into(), why: "its app was taken out".into() };
+    let wish = Farewell { at: 90, by: "convey".into(), why: "its app was taken out".into() };
     let forgotten = bench.store.forget_connection("shop", "crm", "loc", wish).await.unwrap();
     assert_eq!((forgotten.contacts, forgotten.events_dropped), (1, 1));
     assert!(bench.store.installs_to_forget(1_000).await.unwrap().is_empty(), "once");

@@ -9,6 +9,7 @@ mod forgetting;
 mod gaps;
 mod inbox;
 mod installs;
+mod membership;
 mod outbox;
 mod polls;
 mod queue;
@@ -124,7 +125,13 @@ fn translation(row: i64, answer: Translated) -> TranslationSettlement {
     TranslationSettlement {
         generation: 1,
         now: 20,
-        items: vec![TranslatedChange { row, answer, commands: Vec::new() }],
+        items: vec![TranslatedChange {
+            row,
+            answer,
+            commands: Vec::new(),
+            wishes: Vec::new(),
+            withdrawn_at: None,
+        }],
     }
 }
 

@@ -181,7 +181,7 @@ async fn commands_go_again_are_given_up_and_end_with_their_contact() {
     assert_eq!(bench.store.claim_commands("shop", 50, 9).await.unwrap().len(), 3);
     let name = format!("k{}", claimed[1].row);
     assert_eq!(bench.store.decide(Pick::Named(vec![name]), decision(Some("no"))).await.unwrap().changed, 1);
-    let wish = Wish { at: 60, by: "ops".into(), why: "a test".into() };
+    let wish = Farewell { at: 60, by: "ops".into(), why: "a test".into() };
     assert_eq!(bench.store.forget(Some("shop"), "ann", wish).await.unwrap().commands_dropped, 2);
     assert!(bench.store.claim_commands("shop", 60, 9).await.unwrap().is_empty());
     let why = bench.store.why("fact", None).await.unwrap().unwrap();

@@ -59,7 +59,7 @@ async fn a_window_is_of_a_time_a_connection_and_a_contact() {
     assert_eq!(past(Window { connection: Some("elsewhere".into()), ..window() }).await, 0);
     let of = |contact: &str| Window { connection: Some("shop".into()), contact: Some(contact.into()), ..window() };
     assert_eq!((past(of("ann")).await, past(of("bob")).await), (2, 0));
-    let wish = Wish { at: 60, by: "ops".into(), why: "a test".into() };
+    let wish = Farewell { at: 60, by: "ops".into(), why: "a test".into() };
     bench.store.forget(Some("shop"), "ann", wish).await.unwrap();
     assert_eq!(past(window()).await, 0, "nothing can be said of who was forgotten");
     assert_eq!(bench.store.settle_retold(7, 60, retold(rows[0], &["x"])).await.unwrap(), 0);
