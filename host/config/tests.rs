@@ -20,6 +20,7 @@ component = "builtin:rules"
 sink = "meta"
 id = "1234567890"
 token = { env = "META_TOKEN" }
+# What follows may be left out.
 ambiguous = "hold"
 in_flight = 4
 [destination.main.settings]

@@ -17,7 +17,7 @@ fn by_tag(sandbox: &Sandbox) -> Convey {
     let text = TEMPLATES.iter().find(|text| text.path == "audience-by-tag/mapping.toml").unwrap().text;
     let convey = Convey::new(&sandbox.summary()).configure(|config| {
         *config = config.replace("\"builtin:rules\"\n", "\"builtin:rules\"\nsettings = \"mapping.toml\"\n");
-        config.push_str(&format!("\n[destination.main.settings.audiences]\n\"VIP customers\" = \"{AUDIENCE}\"\n"));
+        config.push_str(&format!("\n[destination.ads.settings.audiences]\n\"VIP customers\" = \"{AUDIENCE}\"\n"));
     });
     convey.file("mapping.toml", text);
     sandbox.subscribe(Some(Subscription { retries: 3, ..Subscription::plain(convey.hook()) })).unwrap();
@@ -70,7 +70,7 @@ async fn a_tag_is_a_place_in_an_audience() {
     assert!(joined.iter().all(|key| key.len() == 64), "hashes only: {joined:?}");
     let of_audience = async || {
         let status = convey.status().await?;
-        let audience = status["status"]["destinations"]["main"]["audiences"]["VIP customers"].clone();
+        let audience = status["status"]["destinations"]["ads"]["audiences"]["VIP customers"].clone();
         (audience["waiting"] == 0).then_some(audience)
     };
     let shown = eventually("it is shown", of_audience).await;
