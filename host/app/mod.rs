@@ -35,7 +35,7 @@ use crate::egress::{Egress, Limits};
 use crate::engine::{CodeCache, Engine, GuestLimits};
 use crate::flow::{Flow, Plan};
 use crate::ingress::{Hook, Ingress};
-use crate::store::{Ambiguity, Retention, Store, StoreError, Farewell};
+use crate::store::{Ambiguity, Farewell, Retention, Store, StoreError};
 use crate::vault::{KeyOrigin, Vault};
 
 /// A program that is ready to run: everything is loaded, granted, recovered and listening.

@@ -143,9 +143,7 @@ impl Change {
             return context.print(&report, || {
                 format!(
                     "it passes: {} case(s); {} of {} stored changes would be told otherwise",
-                    report.cases,
-                    report.differing,
-                    report.compared
+                    report.cases, report.differing, report.compared
                 )
             });
         }
@@ -162,9 +160,7 @@ impl Change {
             context.advise("No cases were given: it was tried on the built-in sample only. `--cases DIR` tries yours.");
         }
         let value = json!({"ok": true, "digest": digest, "cases": prepared.cases});
-        context.print(&value, || {
-            format!("it passes: {} case(s), mapper {}", prepared.cases, &digest[..12])
-        })
+        context.print(&value, || format!("it passes: {} case(s), mapper {}", prepared.cases, &digest[..12]))
     }
 
     fn cases(&self) -> Result<Vec<Case>, Exit> {

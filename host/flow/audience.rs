@@ -1,17 +1,14 @@
 //! People are put into audiences and taken out: what is wanted last of each, one audience and one way a request.
 
-use std::sync::Arc;
-
 use super::Flow;
+use super::heal::resting;
 use super::judge::{Circumstances, judge_member};
 use super::plan::Destination;
 use crate::clock::Millis;
 use crate::contract::{Hashed, Membership, UserData};
 use crate::crash;
 use crate::engine::{Fault, Outcome, Shipment};
-use crate::store::{
-    MemberClaim, MemberSettlement, Pause, PauseScope, SettledMember, StoreError, StoredMember, Verdict,
-};
+use crate::store::{MemberClaim, MemberSettlement, SettledMember, StoreError, StoredMember, Verdict};
 
 /// Members one call carries at most, whatever the platform would take: more would not fit into a guest's memory beside their requests.
 const MOST: u32 = 10_000;
@@ -67,12 +64,13 @@ impl Flow {
             }
         }
         let now = self.clock.now_ms();
-        let pause = pause.map(|reason| {
-            tracing::error!(destination = name, %reason, "paused: a person must act, then `convey resume {name}`");
-            Pause { scope: PauseScope::Destination(name.to_owned()), reason, at: now, by: "convey".to_owned() }
-        });
-        let destination = name.to_owned();
+        let pause = pause.map(|halt| resting(name, halt, now));
+        let (destination, paused) = (name.to_owned(), pause.is_some());
         self.store.settle_members(MemberSettlement { destination, audience, join, now, items, invalid, pause }).await?;
+        if paused {
+            self.look_at_pauses().await?;
+            self.wake.heal.notify_one();
+        }
         Ok(count)
     }
 
@@ -84,7 +82,7 @@ impl Flow {
         membership: Membership,
         people: &[UserData],
     ) -> Shipment {
-        let ticket = Arc::new(destination.right.ticket(&destination.credential));
+        let ticket = destination.ticket(None);
         let words = &destination.words;
         let sent = destination.sink.update_audience(ticket.clone(), words, audience, membership, people).await;
         for refusal in ticket.refusals() {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Flow;
+use super::judge::Halt;
 use super::retry::backoff;
 use crate::clock::Millis;
 use crate::engine::Outcome;
-use crate::store::{PauseScope, StoreError};
+use crate::store::{Pause, PauseScope, StoreError};
 
 /// How often a resting destination was asked, and when it is asked next.
 #[derive(Clone, Copy)]
@@ -71,8 +72,20 @@ impl Flow {
     }
 }
 
+/// The pause of a destination that must rest, said once.
+pub(super) fn resting(name: &str, halt: Halt, at: Millis) -> Pause {
+    let Halt { reason, heals } = halt;
+    let next = if heals {
+        "it goes on by itself once its token works; nothing is lost meanwhile".to_owned()
+    } else {
+        format!("a person must act, then `convey resume {name}`")
+    };
+    tracing::error!(destination = name, %reason, "paused: {next}");
+    Pause { scope: PauseScope::Destination(name.to_owned()), reason, at, by: "convey".to_owned(), heals }
+}
+
 /// The destination that a pause is about.
-fn name(pause: &crate::store::Pause) -> Option<String> {
+fn name(pause: &Pause) -> Option<String> {
     match &pause.scope {
         PauseScope::Destination(name) => Some(name.clone()),
         PauseScope::All | PauseScope::Connection(_) => None,

@@ -59,7 +59,7 @@ pub fn judge_event(outcome: &Outcome, resend: bool, given: Circumstances) -> (Ve
 
 /// The same of a member of an audience. Joining or leaving again changes nothing, so what is unknown goes again. An audience that is gone or
 /// refused holds up nobody else: its members wait and are tried again, and events go on.
-pub fn judge_member(outcome: &Outcome, given: Circumstances) -> (Verdict, Option<String>) {
+pub fn judge_member(outcome: &Outcome, given: Circumstances) -> (Verdict, Option<Halt>) {
     /// What a person must put right is tried again this much later, in milliseconds.
     const PERSON_MS: Millis = 10 * 60_000;
     match outcome {

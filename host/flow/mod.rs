@@ -160,15 +160,7 @@ impl Flow {
     /// Runs every step until the flow is stopped, then until what is under way has ended.
     pub async fn run(self: Arc<Self>) {
         self.running.store(true, Ordering::Release);
-        let steps = [
-            Step::Meet,
-            Step::Poll,
-            Step::Read,
-            Step::Translate,
-            Step::Ship,
-            Step::Execute,
-            Step::Audience,
-        ]
+        let steps = [Step::Meet, Step::Poll, Step::Read, Step::Translate, Step::Ship, Step::Execute, Step::Audience]
             .map(|step| tokio::spawn(self.clone().work(step)));
         let healing = tokio::spawn(self.clone().heal());
         for step in steps.into_iter().chain([healing]) {

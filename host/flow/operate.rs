@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::export::{Exported, exported};
 use crate::clock::Millis;
 use crate::store::{
-    AuditFilter, Decided, Decision, Delivered, Pick, QueueFilter, QueueGroup, QueueRow, Store, StoreError, WhyAttempt,
-    Farewell,
+    AuditFilter, Decided, Decision, Delivered, Farewell, Pick, QueueFilter, QueueGroup, QueueRow, Store, StoreError,
+    WhyAttempt,
 };
 
 /// A question, or something to do.

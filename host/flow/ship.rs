@@ -2,11 +2,12 @@
 //! becomes its verdict.
 
 use super::Flow;
-use super::judge::{Circumstances, Halt, judge_event};
+use super::heal::resting;
+use super::judge::{Circumstances, judge_event};
 use super::plan::Destination;
 use crate::contract::ConversionEvent;
 use crate::engine::{Fault, Outcome, Shipment};
-use crate::store::{Claim, Pause, PauseScope, ShipSettlement, StoreError, StoredEvent, Verdict};
+use crate::store::{Claim, ShipSettlement, StoreError, StoredEvent, Verdict};
 use crate::{clock::Millis, crash};
 
 impl Flow {
@@ -49,15 +50,7 @@ impl Flow {
             }
         }
         let now = self.clock.now_ms();
-        let pause = pause.map(|Halt { reason, heals }| {
-            let next = if heals {
-                "it goes on by itself once its token works; nothing is lost meanwhile".to_owned()
-            } else {
-                format!("a person must act, then `convey resume {name}`")
-            };
-            tracing::error!(destination = name, %reason, "paused: {next}");
-            Pause { scope: PauseScope::Destination(name.to_owned()), reason, at: now, by: "convey".to_owned(), heals }
-        });
+        let pause = pause.map(|halt| resting(name, halt, now));
         let paused = pause.is_some();
         self.store.settle_shipped(ShipSettlement { attempt, now, outcome: outcome.to_owned(), items, pause }).await?;
         if paused {

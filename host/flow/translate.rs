@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Flow, execute};
 use super::plan::Connection;
+use super::{Flow, execute};
 use crate::clock::Millis;
 use crate::contract::{Change, Effect, Membership, Proposal, Trigger, kind, skip_code};
 use crate::engine::{Fault, FaultKind, Mapper, Translation};
@@ -116,9 +116,13 @@ pub(super) fn settled(
     TranslatedChange { row, answer, commands, wishes, withdrawn_at: withdrawn_at(change) }
 }
 
-/// When a change withdraws consent. Leaving is the host's own rule: no mapper can forget it.
+/// When a change withdraws consent, or its contact. Leaving is the host's own rule: no mapper can forget it.
 fn withdrawn_at(change: &Change) -> Option<Millis> {
-    let withdraws = matches!(change.trigger, Trigger::ConsentChanged) && change.contact.consent.do_not_disturb;
+    let withdraws = match change.trigger {
+        Trigger::ContactDeleted => true,
+        Trigger::ConsentChanged => change.contact.consent.do_not_disturb,
+        _ => false,
+    };
     withdraws.then_some(change.occurred_at)
 }
 

@@ -52,7 +52,12 @@ impl Store {
     /// # Errors
     /// As the disk has it. What was forgotten before stays forgotten; then older pages may be in the log until
     /// [`Store::forget_due`] has emptied it.
-    pub async fn forget(&self, connection: Option<&str>, contact: &str, wish: Farewell) -> Result<Forgotten, StoreError> {
+    pub async fn forget(
+        &self,
+        connection: Option<&str>,
+        contact: &str,
+        wish: Farewell,
+    ) -> Result<Forgotten, StoreError> {
         let (connection, contact) = (connection.map(str::to_owned), contact.to_owned());
         let forgotten = self
             .write("forget", 0, move |rows| {
@@ -212,6 +217,7 @@ impl Rows<'_> {
             "UPDATE change SET sealed = x'' WHERE subject = ?1 AND length(sealed) > 0",
             "UPDATE inbox SET sealed = x'' WHERE subject = ?1 AND length(sealed) > 0",
             "UPDATE wanted SET sealed = x'' WHERE subject = ?1 AND length(sealed) > 0",
+            "DELETE FROM membership WHERE subject = ?1",
             "DELETE FROM memory WHERE subject = ?1",
             "DELETE FROM polled WHERE subject = ?1",
         ] {
@@ -262,6 +268,9 @@ impl Rows<'_> {
                  WHERE change.subject = forgotten.subject AND outbox.state IN ('waiting', 'in_flight'))
              AND NOT EXISTS (
                  SELECT 1 FROM wanted WHERE wanted.subject = forgotten.subject AND wanted.state = 'waiting')
+             AND NOT EXISTS (
+                 SELECT 1 FROM membership
+                 WHERE membership.subject = forgotten.subject AND membership.state IN ('waiting', 'in_flight'))
              ORDER BY asked_at LIMIT ?1",
         )?;
         let found = query.query_map([PART as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
 
 use super::backup::about;
-use super::forget::Wish;
+use super::forget::Farewell;
 use super::keys::KeyRing;
 use super::lock::{Lock, private_file};
 use super::pause::{Pause, PauseScope};
@@ -153,7 +153,7 @@ fn fill(
     let ring = KeyRing::new(vault.clone());
     let rows = Rows { db: &step, keys: &ring };
     for (subject, who, why) in forgotten {
-        restored.forgotten_again += rows.forget(&subject, &Wish { at: now, by: who, why })?.contacts;
+        restored.forgotten_again += rows.forget(&subject, &Farewell { at: now, by: who, why })?.contacts;
     }
     let reason = "restored from a backup: look at what may repeat, then resume".to_owned();
     rows.pause(&Pause { scope: PauseScope::All, reason, at: now, by: "convey".to_owned(), heals: false })?;

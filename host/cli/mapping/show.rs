@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::preview::Origin;
-use crate::cli::mapper::warned;
 use crate::cli::output::{heads, table};
 use crate::flow::{Help, Missing, Preview, Quality, Remedy, Row, Totals};
 
@@ -18,7 +17,7 @@ const WORTH: f64 = 0.1;
 /// A table, and what it adds up to.
 pub(super) fn text(of: Origin, preview: &Preview) -> String {
     if preview.rows.is_empty() {
-        return format!("There is nothing to look at yet: no change is stored, and the CRM has no contact.");
+        return "There is nothing to look at yet: no change is stored, and the CRM has no contact.".to_owned();
     }
     let mut rows =
         vec![heads(["contact", "change", "rule", "says", "value", "estimate", "missing, left out, and why"])];

@@ -112,7 +112,7 @@ async fn what_was_in_flight_goes_again_after_a_crash_and_a_pause_holds_it() {
     wished(&bench, 5, true, "ada").await;
     assert!(claim(&bench).await.is_some());
     bench.store.recover(60, &std::collections::HashMap::new()).await.unwrap();
-    let pause = Pause { scope: PauseScope::All, reason: "r".into(), at: 1, by: "b".into() };
+    let pause = Pause { scope: PauseScope::All, reason: "r".into(), at: 1, by: "b".into(), heals: false };
     bench.store.pause(pause).await.unwrap();
     assert!(claim(&bench).await.is_none());
     bench.store.resume(PauseScope::All).await.unwrap();

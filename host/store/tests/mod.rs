@@ -125,13 +125,7 @@ fn translation(row: i64, answer: Translated) -> TranslationSettlement {
     TranslationSettlement {
         generation: 1,
         now: 20,
-        items: vec![TranslatedChange {
-            row,
-            answer,
-            commands: Vec::new(),
-            wishes: Vec::new(),
-            withdrawn_at: None,
-        }],
+        items: vec![TranslatedChange { row, answer, commands: Vec::new(), wishes: Vec::new(), withdrawn_at: None }],
     }
 }
 
