@@ -184,15 +184,16 @@ pub(super) fn address(section: &mut Section<'_, '_>, key: &'static str, example:
 }
 
 fn destination(section: &mut Section<'_, '_>) -> Destination {
-    no_test_code(section);
-    Destination {
+    let destination = Destination {
         sink: section.required("sink", "sink = \"ads\""),
         id: section.required("id", "id = \"DATASET\""),
         token: section.required_secret("token", &terms::variable(&section.path)),
         ambiguous: ambiguous(section),
         in_flight: small(section, "in_flight", 4, 1, 64, "batches"),
         settings: section.settings("settings"),
-    }
+    };
+    no_test_code(section);
+    destination
 }
 
 /// Test mode has an end, and a configuration has none.
