@@ -189,8 +189,7 @@ pub(super) fn address(section: &mut Section<'_, '_>, key: &'static str, example:
 }
 
 fn destination(section: &mut Section<'_, '_>) -> Destination {
-    no_test_code(section);
-    Destination {
+    let destination = Destination {
         sink: section.required("sink", "sink = \"ads\""),
         id: section.required("id", "id = \"DATASET\""),
         token: section.required_secret("token", &terms::variable(&section.path)),
@@ -199,7 +198,9 @@ fn destination(section: &mut Section<'_, '_>) -> Destination {
         brake_times: small(section, "brake_times", 10, 0, 1_000_000, "times the usual hour"),
         brake_floor: small(section, "brake_floor", 1_000, 1, 100_000_000, "events an hour"),
         settings: section.settings("settings"),
-    }
+    };
+    no_test_code(section);
+    destination
 }
 
 /// Test mode has an end, and a configuration has none.
