@@ -1,33 +1,32 @@
 //! People in and out of audiences, on a running convey against the sandbox.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use convey::builtin::TEMPLATES;
 use convey::sandbox::{Sandbox, Subscription};
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::rig::{Convey, asked, eventually, sandbox};
 use crate::vendor::Vendor;
-
-const AUDIENCE: &str = "120210000000777";
 
 /// A convey that tells what the template `audience-by-tag` says, its audience found by name.
 fn by_tag(sandbox: &Sandbox) -> Convey {
     let text = TEMPLATES.iter().find(|text| text.path == "audience-by-tag/mapping.toml").unwrap().text;
     let convey = Convey::new(&sandbox.summary()).configure(|config| {
         *config = config.replace("\"builtin:rules\"\n", "\"builtin:rules\"\nsettings = \"mapping.toml\"\n");
-        config.push_str(&format!("\n[destination.ads.settings.audiences]\n\"VIP customers\" = \"{AUDIENCE}\"\n"));
+        let audience = &sandbox.summary().audience;
+        config.push_str(&format!("\n[destination.ads.settings.audiences]\n\"VIP customers\" = \"{audience}\"\n"));
     });
     convey.file("mapping.toml", text);
     sandbox.subscribe(Some(Subscription { retries: 3, ..Subscription::plain(convey.hook()) })).unwrap();
     convey
 }
 
-async fn members(vendor: &Vendor) -> BTreeSet<String> {
-    let all = vendor.control(Method::GET, "/audiences", &Value::Null).await;
-    let keys = all[AUDIENCE].as_array().into_iter().flatten();
-    keys.map(|key| key.as_str().unwrap().to_owned()).collect()
+/// The hashes that the audience holds.
+fn members(sandbox: &Sandbox) -> BTreeSet<String> {
+    let people = sandbox.members(&sandbox.summary().audience).unwrap();
+    people.into_iter().flat_map(BTreeMap::into_values).filter(|key| !key.is_empty()).collect()
 }
 
 /// Makes a contact at the CRM, seen by convey.
@@ -53,8 +52,8 @@ async fn tag(vendor: &Vendor, method: Method, id: &str, tag: &str) {
     vendor.api(method, &format!("/contacts/{id}/tags"), &json!({"tags": [tag]})).await;
 }
 
-async fn holds(vendor: &Vendor, what: &str, count: usize) -> BTreeSet<String> {
-    eventually(what, async || Some(members(vendor).await).filter(|keys| keys.len() == count)).await
+async fn holds(sandbox: &Sandbox, what: &str, count: usize) -> BTreeSet<String> {
+    eventually(what, async || Some(members(sandbox)).filter(|keys| keys.len() == count)).await
 }
 
 /// A tag added puts its contact in, a tag removed takes them out, and saying the same again asks the platform nothing.
@@ -66,7 +65,7 @@ async fn a_tag_is_a_place_in_an_audience() {
     convey.start().await;
     let id = contact(&vendor, &convey, &sandbox, "ada@example.com").await;
     tag(&vendor, Method::POST, &id, "vip").await;
-    let joined = eventually("in", async || Some(members(&vendor).await).filter(|keys| !keys.is_empty())).await;
+    let joined = eventually("in", async || Some(members(&sandbox)).filter(|keys| !keys.is_empty())).await;
     assert!(joined.iter().all(|key| key.len() == 64), "hashes only: {joined:?}");
     let of_audience = async || {
         let status = convey.status().await?;
@@ -85,19 +84,19 @@ async fn a_tag_is_a_place_in_an_audience() {
     assert_eq!(before, 1);
     tag(&vendor, Method::POST, &id, "other").await;
     convey.drained().await;
-    assert_eq!((requests().await, members(&vendor).await), (before, joined.clone()));
+    assert_eq!((requests().await, members(&sandbox)), (before, joined.clone()));
 
     tag(&vendor, Method::DELETE, &id, "vip").await;
-    holds(&vendor, "out", 0).await;
+    holds(&sandbox, "out", 0).await;
     tag(&vendor, Method::POST, &id, "vip").await;
-    assert_eq!(holds(&vendor, "in again", joined.len()).await, joined);
+    assert_eq!(holds(&sandbox, "in again", joined.len()).await, joined);
 
     // What is wanted outlives a kill, and a start asks for nothing that is so.
     let before = requests().await;
     convey.kill().await;
     convey.start().await;
     convey.drained().await;
-    assert_eq!((requests().await, members(&vendor).await), (before, joined));
+    assert_eq!((requests().await, members(&sandbox)), (before, joined));
     assert!(convey.stop().await.success());
 }
 
@@ -112,8 +111,8 @@ async fn withdrawn_consent_takes_a_contact_out_of_every_audience() {
     convey.start().await;
     let id = contact(&vendor, &convey, &sandbox, "grace@example.com").await;
     tag(&vendor, Method::POST, &id, "vip").await;
-    eventually("in", async || (!members(&vendor).await.is_empty()).then_some(())).await;
+    eventually("in", async || (!members(&sandbox).is_empty()).then_some(())).await;
     vendor.api(Method::PUT, &format!("/contacts/{id}"), &json!({"dnd": true})).await;
-    holds(&vendor, "out", 0).await;
+    holds(&sandbox, "out", 0).await;
     assert!(convey.stop().await.success());
 }

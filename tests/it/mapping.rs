@@ -7,7 +7,7 @@ use convey::sandbox::{Play, Sandbox};
 use serde_json::{Value, json};
 
 use crate::guests;
-use crate::program::{Folder, good};
+use crate::program::Folder;
 use crate::rig::{Convey, options, sandbox};
 
 /// The misbehaving mapper, in a file beside the configuration.
