@@ -64,7 +64,7 @@ pub async fn update(
         Ok(answer)
     };
     let mut halving = Halving::new(known.len(), AT_ONCE, classify::members);
-    while let Some(ranges) = halving.next() {
+    while let Some(ranges) = halving.to_send() {
         let answers = overlap::all(ranges.iter().cloned().map(&ask)).await;
         for (range, answer) in ranges.into_iter().zip(answers) {
             halving.take(range, answer);

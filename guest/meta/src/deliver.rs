@@ -44,7 +44,7 @@ pub async fn deliver(
         send(Request { method: "POST", url: endpoint.events_url(), body: Some(body) }).await
     };
     let mut halving = Halving::new(encoded.len(), AT_ONCE, classify::events);
-    while let Some(ranges) = halving.next() {
+    while let Some(ranges) = halving.to_send() {
         let answers = overlap::all(ranges.iter().cloned().map(&ask)).await;
         for (range, answer) in ranges.into_iter().zip(answers) {
             halving.take(range, answer);

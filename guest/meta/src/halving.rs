@@ -33,7 +33,7 @@ impl Halving {
     }
 
     /// What to send next, side by side. None when all is said or nothing more may be sent.
-    pub fn next(&mut self) -> Option<Vec<Range<usize>>> {
+    pub fn to_send(&mut self) -> Option<Vec<Range<usize>>> {
         let count = self.at_once.min(self.waiting.len()).min(MOST_REQUESTS - self.requests);
         if count == 0 || self.stop.is_some() {
             return None;

@@ -114,7 +114,7 @@ async fn an_answer_of_another_length_is_a_fault_that_says_the_request_left() {
     let stage = Stage::set(LIMITS).await;
     let ticket = stage.ticket(&[]);
     let fault = stage.deliver(&ticket, "short").await.unwrap_err();
-    assert_eq!((fault.kind, fault.text.as_str()), (FaultKind::Contract, "3 events went in, 2 answers came out"));
+    assert_eq!((fault.kind, fault.text.as_str()), (FaultKind::Contract, "3 items went in, 2 answers came out"));
     assert_eq!(ticket.sent(), 1);
 }
 
