@@ -62,7 +62,7 @@ impl Translate {
     }
 
     async fn filter(self) -> Result<Filter, Exit> {
-        let engine = app::engine(&Limits::default(), cache::of_user())?;
+        let engine = app::engine(&Limits { calls_in_flight: 1, ..Limits::default() }, cache::of_user())?;
         let source = load(&engine, self.source.as_deref(), World::Source)?;
         let source = Source::new(&engine, source).map_err(anyhow::Error::from)?;
         let profile = source.describe().await.map_err(anyhow::Error::from)?;

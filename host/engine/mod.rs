@@ -90,7 +90,8 @@ const ADDRESSABLE: u64 = 4 << 30;
 fn new_wasm_engine(limits: &GuestLimits, reservation: u64) -> wasmtime::Result<wasmtime::Engine> {
     // Beside the calls in flight, every component keeps a few idle instances, and every mapper generation (the live one, a candidate, those
     // still finishing a batch) has some. A source or sink built with wstd has three core instances.
-    let instances = u32::try_from(limits.calls_in_flight + 256).unwrap_or(u32::MAX);
+    // Each has its place reserved when the program starts, which takes time: a command that makes one call at a time asks for little.
+    let instances = u32::try_from(limits.calls_in_flight.saturating_mul(5).saturating_add(32)).unwrap_or(u32::MAX);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances * 3)
