@@ -61,7 +61,7 @@ fn told(said: &Value, dry_run: bool) -> String {
     )];
     for (key, what) in [
         ("skipped", "change(s) of which nothing is said"),
-        ("dead", "change(s) that the mapper breaks on, or asks for what is not carried"),
+        ("dead", "change(s) that the mapper breaks on"),
         ("orphaned", "change(s) of a connection that is no more"),
         ("may_be_told", "dead event(s) that may have arrived: `convey queue retry` sends them, if that is meant"),
         ("too_late", "event(s) that the platform takes no more"),

@@ -100,10 +100,9 @@ impl Flow {
         Ok(prepare::prepare(self.engine(), candidate, source, cases, stored, Some(&live.mapper)).await?)
     }
 
-    /// Makes a prepared mapper live: the row first, then the pointer. A batch under way ends with the generation it began with. One that asked for what is
-    /// not carried is refused here, wherever it comes from.
+    /// Makes a prepared mapper live: the row first, then the pointer. A batch under way ends with the generation it began with.
     pub async fn commit(&self, mapper: &str, prepared: Prepared, reason: Reason) -> Result<Arc<Generation>, SwapError> {
-        let Prepared { mapper: ready, component, cases, diff, .. } = prepared;
+        let Prepared { mapper: ready, component, cases, diff } = prepared;
         let digest = ready.loaded().digest.to_string();
         self.store.put_component(&digest, &ready.loaded().name, component).await?;
         let row = NewGeneration {

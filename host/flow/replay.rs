@@ -35,7 +35,7 @@ pub struct Replayed {
     pub changes: u64,
     /// Changes of which nothing is said.
     pub skipped: u64,
-    /// Changes that the mapper breaks on, or asks for what is not carried.
+    /// Changes that the mapper breaks on.
     pub dead: u64,
     /// Changes of connections that are no more, or whose mapper is not live.
     pub orphaned: u64,
