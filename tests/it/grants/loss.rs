@@ -57,8 +57,8 @@ async fn a_suspended_location_sleeps_and_wakes() {
     assert_eq!(waiting(&convey).await, Some(3));
     assert_eq!(paused_by(&convey, "acme").await, None, "there is nothing that a person must do");
     vendor.control(Method::POST, &format!("{location}/activate"), &Value::Null).await;
-    // It looks again by itself, after a minute at first.
-    eventually_within(Duration::from_secs(200), "it is read", async || (waiting(&convey).await? == 0).then_some(()))
+    // It looks again by itself, after a minute at first, and after twice as long each time it looked in vain.
+    eventually_within(Duration::from_secs(400), "it is read", async || (waiting(&convey).await? == 0).then_some(()))
         .await;
     convey.drained().await;
     assert_eq!(grant(&convey, "acme").await["state"], "live");
