@@ -13,7 +13,6 @@ use crate::endpoint::Endpoint;
 use crate::exchange::{Answer, Request, Unanswered};
 use crate::halving::{self, Halving};
 use crate::members::{Payload, rows};
-use crate::overlap;
 
 /// Rows one request may hold, as Meta has it.
 const MOST_ROWS: usize = 10_000;
@@ -63,14 +62,7 @@ pub async fn update(
         invalid.set(invalid.get().saturating_add(classify::invalid(&answer)));
         Ok(answer)
     };
-    let mut halving = Halving::new(known.len(), AT_ONCE, classify::members);
-    while let Some(ranges) = halving.to_send() {
-        let answers = overlap::all(ranges.iter().cloned().map(&ask)).await;
-        for (range, answer) in ranges.into_iter().zip(answers) {
-            halving.take(range, answer);
-        }
-    }
-    let shipment = halving.finish();
+    let shipment = Halving::new(known.len(), AT_ONCE, classify::members).through(ask).await;
     let mut answered = shipment.outcomes.into_iter();
     let each = members.iter().map(|member| match rows(member) {
         0 => Outcome::Rejected("not sent: nothing is known of the person that an audience could take".into()),

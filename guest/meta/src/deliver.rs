@@ -11,7 +11,6 @@ use crate::encode;
 use crate::endpoint::Endpoint;
 use crate::exchange::{Answer, Request, Unanswered};
 use crate::halving::{self, Halving};
-use crate::overlap;
 use crate::preflight;
 
 /// Requests that wait for their answers at the same time.
@@ -43,14 +42,7 @@ pub async fn deliver(
         }
         send(Request { method: "POST", url: endpoint.events_url(), body: Some(body) }).await
     };
-    let mut halving = Halving::new(encoded.len(), AT_ONCE, classify::events);
-    while let Some(ranges) = halving.to_send() {
-        let answers = overlap::all(ranges.iter().cloned().map(&ask)).await;
-        for (range, answer) in ranges.into_iter().zip(answers) {
-            halving.take(range, answer);
-        }
-    }
-    let mut shipment = halving.finish();
+    let mut shipment = Halving::new(encoded.len(), AT_ONCE, classify::events).through(ask).await;
     let mut answered = shipment.outcomes.into_iter();
     // As many were answered as were not known before; the word for one that was not is never used.
     let each = known.into_iter().map(|known| known.or_else(|| answered.next()).unwrap_or_else(halving::left_over));

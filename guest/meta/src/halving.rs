@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::bindings::exports::convey::pipeline::conversions_sink::{Outcome, Shipment, Usage};
 use crate::classify::Finding;
 use crate::exchange::{Answer, Unanswered};
+use crate::overlap;
 use crate::throttle;
 
 /// Requests one call may make. What is left then has not been sent and comes again in a later call.
@@ -32,8 +33,19 @@ impl Halving {
         Self { outcomes: vec![None; items], waiting, requests: 0, at_once, classify, stop: None, usage: None }
     }
 
+    /// Has everything sent by `ask`, a request for each range; one outcome an item.
+    pub async fn through(mut self, ask: impl AsyncFn(Range<usize>) -> Result<Answer, Unanswered>) -> Shipment {
+        while let Some(ranges) = self.next_ranges() {
+            let answers = overlap::all(ranges.iter().cloned().map(|range| ask(range))).await;
+            for (range, answer) in ranges.into_iter().zip(answers) {
+                self.take(range, answer);
+            }
+        }
+        self.finish()
+    }
+
     /// What to send next, side by side. None when all is said or nothing more may be sent.
-    pub fn to_send(&mut self) -> Option<Vec<Range<usize>>> {
+    fn next_ranges(&mut self) -> Option<Vec<Range<usize>>> {
         let count = self.at_once.min(self.waiting.len()).min(MOST_REQUESTS - self.requests);
         if count == 0 || self.stop.is_some() {
             return None;
@@ -43,7 +55,7 @@ impl Halving {
     }
 
     /// What came of the request for `range`.
-    pub fn take(&mut self, range: Range<usize>, answer: Result<Answer, Unanswered>) {
+    fn take(&mut self, range: Range<usize>, answer: Result<Answer, Unanswered>) {
         let finding = match answer {
             Ok(answer) => {
                 self.usage = throttle::usage(&answer).or(self.usage.take());
@@ -74,8 +86,7 @@ impl Halving {
         self.outcomes[range].fill(Some(outcome));
     }
 
-    /// One outcome an item.
-    pub fn finish(self) -> Shipment {
+    fn finish(self) -> Shipment {
         // Whatever has no outcome was refused with others or never sent: it is not in, and may be sent again.
         let rest = self.stop.unwrap_or_else(left_over);
         let outcomes = self.outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| rest.clone())).collect();

@@ -3,6 +3,7 @@ use serde_json::Value;
 
 use super::{body, event};
 use crate::bindings::convey::pipeline::types::{ActionSource, ConversionEvent, CustomValue, Hashed, UserData};
+use crate::samples::nobody;
 
 /// Some hash; its words show padding and order.
 const EMAIL: Hashed = Hashed {
@@ -16,27 +17,6 @@ const EMAIL: Hashed = Hashed {
     h: 0x89ab_cdef,
 };
 const EMAIL_HEX: &str = "62a14e44f765419029f85a411a1c2f2600000001ffffffff0012345689abcdef";
-
-fn nobody() -> UserData {
-    UserData {
-        emails: vec![],
-        phones: vec![],
-        first_names: vec![],
-        last_names: vec![],
-        genders: vec![],
-        dates_of_birth: vec![],
-        cities: vec![],
-        states: vec![],
-        postal_codes: vec![],
-        countries: vec![],
-        external_ids: vec![],
-        client_ip: None,
-        user_agent: None,
-        fbc: None,
-        fbp: None,
-        lead_id: None,
-    }
-}
 
 fn bare() -> ConversionEvent {
     ConversionEvent {
