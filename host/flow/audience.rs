@@ -68,8 +68,7 @@ impl Flow {
         let (destination, paused) = (name.to_owned(), pause.is_some());
         self.store.settle_members(MemberSettlement { destination, audience, join, now, items, invalid, pause }).await?;
         if paused {
-            self.look_at_pauses().await?;
-            self.wake.heal.notify_one();
+            self.look_after_resting().await?;
         }
         Ok(count)
     }

@@ -12,7 +12,7 @@ use crate::engine::Outcome;
 use crate::store::{Pause, PauseScope, StoreError};
 
 /// How often a resting destination was asked, and when it is asked next.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Asked {
     times: u32,
     next: Millis,
@@ -44,14 +44,21 @@ impl Flow {
         }
     }
 
+    /// Takes over that a destination came to rest, and begins to ask it.
+    pub(super) async fn look_after_resting(&self) -> Result<(), StoreError> {
+        self.look_at_pauses().await?;
+        self.wake.heal.notify_one();
+        Ok(())
+    }
+
     /// Asks every destination whose time has come, and resumes those whose credential works.
     async fn heal_once(&self, asked: &mut HashMap<String, Asked>) -> Result<(), StoreError> {
         let resting: Vec<String> = self.pauses.load().iter().filter(|pause| pause.heals).filter_map(name).collect();
         asked.retain(|name, _| resting.contains(name));
         for name in resting {
             let Some(destination) = self.plan().destinations.get(&name).cloned() else { continue };
-            let (now, times) = (self.clock.now_ms(), asked.get(&name).map_or(0, |asked| asked.times));
-            if asked.get(&name).is_some_and(|asked| asked.next > now) {
+            let before = asked.get(&name).copied().unwrap_or_default();
+            if before.next > self.clock.now_ms() {
                 continue;
             }
             let ticket = destination.ticket(None);
@@ -65,8 +72,9 @@ impl Flow {
                 Ok(outcome) => tracing::debug!(destination = name, ?outcome, "still rests"),
                 Err(fault) => tracing::warn!(destination = name, %fault, "cannot be asked whether its token works"),
             }
-            let next = self.clock.now_ms() + backoff(times + 1, fastrand::f64(), None);
-            asked.insert(name, Asked { times: times + 1, next });
+            let times = before.times + 1;
+            let next = self.clock.now_ms() + backoff(times, fastrand::f64(), None);
+            asked.insert(name, Asked { times, next });
         }
         Ok(())
     }

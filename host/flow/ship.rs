@@ -54,8 +54,7 @@ impl Flow {
         let paused = pause.is_some();
         self.store.settle_shipped(ShipSettlement { attempt, now, outcome: outcome.to_owned(), items, pause }).await?;
         if paused {
-            self.look_at_pauses().await?;
-            self.wake.heal.notify_one();
+            self.look_after_resting().await?;
         }
         Ok(count)
     }

@@ -157,7 +157,7 @@ impl Rows<'_> {
             tracing::error!(attempt, event, "an event of the attempt has no verdict and is held");
             self.settle_event(*attempt, event, *now, &Verdict::Ambiguous { resend_at: None })?;
         }
-        Ok(())
+        self.release_commands(*attempt, *now)
     }
 
     fn settle_event(&self, attempt: i64, event: i64, now: Millis, verdict: &Verdict) -> Result<(), StoreError> {
@@ -178,9 +178,6 @@ impl Rows<'_> {
             }
             _ => next,
         };
-        if matches!(verdict, Verdict::Done { .. }) {
-            self.release_commands(event, now)?;
-        }
         self.db
             .prepare_cached(
                 "UPDATE outbox SET state = ?2, due_at = coalesce(?3, due_at), reason = ?4, trace = ?5,

@@ -104,11 +104,7 @@ impl Rows<'_> {
         event: &NewEvent,
         pace: &mut Pace,
     ) -> Result<bool, StoreError> {
-        let told = self
-            .db
-            .prepare_cached("SELECT 1 FROM event_told WHERE destination = ?1 AND event_id = ?2")?
-            .exists(params![event.destination, event.event_id])?;
-        if told {
+        if self.was_told(&event.destination, &event.event_id)? {
             return Ok(false);
         }
         let sealed = self.seal("outbox", &[&event.destination, &event.event_id], owner, &event.bytes)?;
@@ -146,6 +142,12 @@ impl Rows<'_> {
                 .db
                 .prepare_cached("SELECT 1 FROM outbox WHERE destination = ?1 AND event_id = ?2 AND change = ?3")?
                 .exists(params![event.destination, event.event_id, change])?)
+    }
+
+    /// Whether the destination was told an event of this id whose row is gone.
+    pub(super) fn was_told(&self, destination: &str, event_id: &str) -> Result<bool, StoreError> {
+        let mut query = self.db.prepare_cached("SELECT 1 FROM event_told WHERE destination = ?1 AND event_id = ?2")?;
+        Ok(query.exists([destination, event_id])?)
     }
 
     fn claim_events(

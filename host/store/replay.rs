@@ -132,10 +132,7 @@ impl Rows<'_> {
             };
             return Ok((standing, Some(row)));
         }
-        let told = self
-            .db
-            .prepare_cached("SELECT 1 FROM event_told WHERE destination = ?1 AND event_id = ?2")?
-            .exists([destination, event_id])?;
+        let told = self.was_told(destination, event_id)?;
         Ok((if told { Standing::Told } else { Standing::New }, None))
     }
 

@@ -206,11 +206,14 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// Lets go what waited for this row of the outbox to be done.
-    pub(super) fn release_commands(&self, event: i64, now: Millis) -> Result<(), StoreError> {
+    /// Lets go what waited for the events that this attempt has delivered.
+    pub(super) fn release_commands(&self, attempt: i64, now: Millis) -> Result<(), StoreError> {
         self.db
-            .prepare_cached("UPDATE wanted SET state = 'waiting', due_at = ?2 WHERE event = ?1 AND state = 'held'")?
-            .execute([event, int(now)])?;
+            .prepare_cached(
+                "UPDATE wanted SET state = 'waiting', due_at = ?2 WHERE state = 'held' AND event IN
+                 (SELECT event FROM attempt_item WHERE attempt = ?1 AND verdict = 'done')",
+            )?
+            .execute([attempt, int(now)])?;
         Ok(())
     }
 }
