@@ -71,7 +71,7 @@ pub fn changes(scene: &Scene<'_>, facts: Vec<Fact>, person: Contact, seen_at: u6
 pub fn settle(scene: &Scene<'_>, memory: &mut Memory, at: u64) {
     let Some(fetched) = scene.fetched else { return };
     let person = contact(fetched);
-    let now = fields::fields(&person);
+    let now = fields::fields(&person, scene.settings.contact_from);
     let told = memory.fields.get_or_insert_with(|| now.clone()) == &now;
     let set = memory.own.applied(person.tags.clone(), at);
     let tags = memory.tags.get_or_insert_with(|| TagMemory::baseline(set, at));
@@ -130,9 +130,13 @@ fn created(
     if scene.fetched.is_some() && memory.fields.is_none() {
         let moved_on = person.updated_at.is_none_or(|updated| updated > at.max(person.created_at.unwrap_or(0)));
         memory.fields = Some(if moved_on {
-            fields::at_creation(&Contact { id: person.id.clone(), ..contact(&webhook.body) }, person)
+            fields::at_creation(
+                &Contact { id: person.id.clone(), ..contact(&webhook.body) },
+                person,
+                scene.settings.contact_from,
+            )
         } else {
-            fields::fields(person)
+            fields::fields(person, scene.settings.contact_from)
         });
     }
     if memory.consent.latest.is_empty() {
@@ -156,11 +160,11 @@ fn created(
 fn updated(scene: &Scene<'_>, memory: &mut Memory, person: &Contact, at: u64) -> Result<Vec<Fact>, Silence> {
     let born = newborn(scene, memory);
     let Some(before) = &memory.fields else {
-        memory.fields = scene.fetched.map(|_| fields::fields(person));
+        memory.fields = scene.fetched.map(|_| fields::fields(person, scene.settings.contact_from));
         return told(born.into_iter().collect(), Silence::Baseline);
     };
     let after = if scene.fetched.is_some() {
-        fields::fields(person)
+        fields::fields(person, scene.settings.contact_from)
     } else {
         // The contact is gone: only what the webhook carries can be compared.
         before.clone().into_iter().chain(fields::carried(person)).collect()

@@ -93,7 +93,7 @@ where
         (false, memory) => {
             let mut remembered = Memory::load(memory);
             for written in &done.written {
-                written.note(&mut remembered, now);
+                written.note(&mut remembered, settings.contact_from, now);
             }
             Some(remembered.save())
         }

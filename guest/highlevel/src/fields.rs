@@ -7,18 +7,25 @@ use serde_json::Value;
 use crate::bindings::convey::pipeline::types::{Attribution, Contact, FieldValue};
 use crate::contact::contact;
 use crate::digest;
+use crate::settings::ContactFrom;
 
 /// Field name (the contract's) to digest. A field that is empty is not in it.
 pub type Fields = BTreeMap<String, String>;
 
-/// Every field that `contact-updated` speaks of. Tags and consent have triggers of their own.
-pub fn fields(contact: &Contact) -> Fields {
+/// Every field that `contact-updated` speaks of: where contacts are taken from webhooks, what webhooks and the API spell alike. Tags and consent have
+/// triggers of their own.
+pub fn fields(contact: &Contact, from: ContactFrom) -> Fields {
     let mut fields = carried(contact);
     let mut put = |name: &str, value: String| {
         if !value.is_empty() {
             fields.insert(name.into(), digest::hex(&[&contact.id, name, &value], 12));
         }
     };
+    if from == ContactFrom::Webhook {
+        put("emails", contact.emails.first().cloned().unwrap_or_default());
+        put("phones", contact.phones.first().cloned().unwrap_or_default());
+        return fields;
+    }
     // Derived where the parts are known: a new first name is one change, not two.
     if contact.first_name.is_none() && contact.last_name.is_none() {
         put("full-name", contact.full_name.clone().unwrap_or_default());
@@ -52,15 +59,16 @@ pub fn carried(contact: &Contact) -> Fields {
 }
 
 /// The fields at creation: the webhook's word where it has one, because the contact fetched may have moved on, and what moved on is yet to be told.
-pub fn at_creation(webhook: &Contact, fetched: &Contact) -> Fields {
+pub fn at_creation(webhook: &Contact, fetched: &Contact, from: ContactFrom) -> Fields {
     let later = |fetched: &[String], said: &[String]| {
         if fetched.first() == said.first() { fetched.to_vec() } else { said.to_vec() }
     };
-    let mut fields = fields(&Contact {
+    let created = Contact {
         emails: later(&fetched.emails, &webhook.emails),
         phones: later(&fetched.phones, &webhook.phones),
         ..fetched.clone()
-    });
+    };
+    let mut fields = fields(&created, from);
     for name in carried(fetched).into_keys() {
         fields.remove(&name);
     }
@@ -70,10 +78,10 @@ pub fn at_creation(webhook: &Contact, fetched: &Contact) -> Fields {
 
 /// The fields at the sight in a list's row where the contact fetched has moved on since. A row leaves out what it does not know and spells names in
 /// lower case, so only what it surely says otherwise is taken from it.
-pub fn at_sight(row: &Value, fetched: &Contact) -> Fields {
+pub fn at_sight(row: &Value, fetched: &Contact, from: ContactFrom) -> Fields {
     let said = contact(row);
-    let mut fields = fields(fetched);
-    let then = self::fields(&said);
+    let mut fields = fields(fetched, from);
+    let then = self::fields(&said, from);
     let knows = |keys: &[&str]| keys.iter().any(|key| row.get(key).is_some());
     let same = |a: &Option<String>, b: &Option<String>| {
         a.as_deref().unwrap_or_default().to_lowercase() == b.as_deref().unwrap_or_default().to_lowercase()
@@ -151,26 +159,48 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use ContactFrom::{Api, Webhook};
 
     #[test]
     fn only_what_changed_is_named() {
-        let before = fields(&contact(
-            &json!({"id": "c", "firstName": "A", "name": "A B", "city": "X", "customFields": [{"id": "f", "value": 1}]}),
-        ));
-        let after = fields(&contact(
-            &json!({"id": "c", "firstName": "C", "name": "C B", "email": "a@b.c", "customFields": [{"id": "f", "value": 2}], "tags": ["x"]}),
-        ));
+        let before = fields(
+            &contact(
+                &json!({"id": "c", "firstName": "A", "name": "A B", "city": "X", "customFields": [{"id": "f", "value": 1}]}),
+            ),
+            Api,
+        );
+        let after = fields(
+            &contact(
+                &json!({"id": "c", "firstName": "C", "name": "C B", "email": "a@b.c", "customFields": [{"id": "f", "value": 2}], "tags": ["x"]}),
+            ),
+            Api,
+        );
         assert_eq!(changed(&before, &after), ["city", "custom-fields.f", "emails", "first-name"]);
         assert_eq!(changed(&after, &after), Vec::<String>::new());
     }
 
     #[test]
     fn nothing_personal_is_kept() {
-        let kept = serde_json::to_string(&fields(&contact(&json!({"id": "c", "email": "a@b.c", "firstName": "Zoë"}))))
-            .expect("plain");
+        let kept =
+            serde_json::to_string(&fields(&contact(&json!({"id": "c", "email": "a@b.c", "firstName": "Zoë"})), Api))
+                .expect("plain");
         assert!(!kept.contains("a@b.c") && !kept.contains("Zoë"), "{kept}");
-        let elsewhere = fields(&contact(&json!({"id": "d", "firstName": "Zoë"})));
+        let elsewhere = fields(&contact(&json!({"id": "d", "firstName": "Zoë"})), Api);
         assert!(!kept.contains(&elsewhere["first-name"]), "the same name of two people must not look the same");
+    }
+
+    #[test]
+    fn where_webhooks_are_taken_for_the_contact_only_what_they_spell_alike_counts() {
+        let api = contact(
+            &json!({"id": "c", "email": "a@b.c", "additionalEmails": ["d@e.f"], "businessId": "b", "gender": "female", "city": "X",
+            "attributionSource": {"fbclid": "IwAR1"}}),
+        );
+        let webhook = contact(&json!({"id": "c", "email": "a@b.c", "companyName": "B", "city": "X"}));
+        assert_eq!(fields(&api, Webhook), fields(&webhook, Webhook));
+        assert_eq!(
+            changed(&fields(&webhook, Api), &fields(&api, Api)),
+            ["business", "emails", "first-touch", "gender"]
+        );
     }
 
     #[test]
@@ -179,7 +209,7 @@ mod tests {
         let now = contact(
             &json!({"id": "c", "firstName": "A", "email": "a@b.c", "additionalEmails": ["d@e.f"], "city": "Y", "state": "TX", "businessId": "b"}),
         );
-        assert_eq!(changed(&at_creation(&said, &now), &fields(&now)), ["city", "state"]);
+        assert_eq!(changed(&at_creation(&said, &now, Api), &fields(&now, Api)), ["city", "state"]);
     }
 
     #[test]
@@ -190,9 +220,9 @@ mod tests {
             "customFields": [{"id": "f", "value": 2}, {"id": "g", "value": "x"}]}),
         );
         assert_eq!(
-            changed(&at_sight(&row, &now), &fields(&now)),
+            changed(&at_sight(&row, &now, Api), &fields(&now, Api)),
             ["custom-fields.f", "custom-fields.g", "emails", "last-name"]
         );
-        assert_eq!(at_sight(&json!({"id": "c"}), &now), fields(&now));
+        assert_eq!(at_sight(&json!({"id": "c"}), &now, Api), fields(&now, Api));
     }
 }

@@ -8,6 +8,7 @@ use crate::contact::contact;
 use crate::digest;
 use crate::fields as contact_fields;
 use crate::memory::Memory;
+use crate::settings::ContactFrom;
 use crate::tags::TagWrite;
 
 /// Writes of tags remembered.
@@ -69,8 +70,8 @@ pub fn tags(memory: &mut Memory, added: &[String], removed: &[String], at: u64) 
 
 /// Notes fields written, told by the contact before and after the write, both as the API has them (`before` is null for a contact just made);
 /// what is in neither is not ours. Before the first sight there is nothing to note: the sight will be after the write. `at` in ms.
-pub fn fields(memory: &mut Memory, before: &Value, after: &Value, at: u64) {
-    let (before, after) = (contact_fields::fields(&contact(before)), contact_fields::fields(&contact(after)));
+pub fn fields(memory: &mut Memory, from: ContactFrom, before: &Value, after: &Value, at: u64) {
+    let [before, after] = [before, after].map(|written| contact_fields::fields(&contact(written), from));
     if let Some(known) = &mut memory.fields {
         for name in contact_fields::changed(&before, &after) {
             match after.get(&name) {

@@ -18,7 +18,7 @@ use crate::json::{list, text};
 use crate::memory::Memory;
 use crate::orphan;
 use crate::reply::Reply;
-use crate::settings::{self, Settings};
+use crate::settings::{self, ContactFrom, Settings};
 use crate::sight::is_known;
 use crate::time;
 use crate::webhook::{Said, Webhook, parse};
@@ -126,11 +126,16 @@ where
     let speaking = || placed.iter().map(|placed| &placed.webhook).filter(|webhook| webhook.speaks());
     let last_word = speaking().next_back();
     let gone = last_word.is_none_or(|last| last.said == Said::ContactDeleted);
+    let from_webhook = !gone && settings.contact_from == ContactFrom::Webhook;
+    let carrying = speaking().rfind(|webhook| from_webhook && webhook.is_contact());
     let wanted = Wanted {
-        contact: !gone && speaking().any(|webhook| !is_known(&memory, webhook)),
+        contact: !gone && carrying.is_none() && speaking().any(|webhook| !is_known(&memory, webhook)),
         all: !gone && speaking().any(|webhook| webhook.said == Said::Swept),
     };
-    let fetched = fetch::fetch(&subject.location, contact, settings, wanted, send).await?;
+    let mut fetched = fetch::fetch(&subject.location, contact, settings, wanted, send).await?;
+    if let Some(webhook) = carrying {
+        fetched.contact = Some(webhook.body.clone());
+    }
     // A report carries an id and no person: where nothing else is known of the contact, the id is most likely wrong.
     let reports = speaking().all(|webhook| matches!(webhook.said, Said::Reported(_)));
     if wanted.contact && fetched.contact.is_none() && reports {

@@ -9,8 +9,20 @@ pub struct Settings {
     pub country: Option<String>,
     /// The location's currency, three letters (ISO 4217). It wins over the catalogue's.
     pub currency: Option<String>,
+    /// Where the contact of a change comes from.
+    pub contact_from: ContactFrom,
     /// What is fetched beside a contact.
     pub enrich: Enrich,
+}
+
+/// Where the contact of a change comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum ContactFrom {
+    /// Fetched: webhooks carry no attribution, and a contact may have changed since.
+    #[default]
+    Api,
+    /// As the webhook carries it, without a request. A webhook that carries no contact (a task's, a note's, a stage's) costs one all the same.
+    Webhook,
 }
 
 /// What a contact is told with; each costs one more request a reading.
@@ -62,8 +74,12 @@ pub fn parse(text: &str) -> Result<Settings, String> {
             }
             "country" => settings.country = Some(letters(&key, "US", &value).map_err(&wrong)?),
             "currency" => settings.currency = Some(letters(&key, "USD", &value).map_err(&wrong)?),
+            "contact_from" => settings.contact_from = contact_from(&value).map_err(&wrong)?,
             "enrich" => settings.enrich = enrich(&value).map_err(&wrong)?,
-            _ => return Err(wrong(format!("unknown key {key}; there are api_version, country, currency and enrich"))),
+            _ => {
+                let keys = "api_version, country, currency, contact_from and enrich";
+                return Err(wrong(format!("unknown key {key}; there are {keys}")));
+            }
         }
         if seen.contains(&key) {
             return Err(wrong(format!("{key} stands here a second time")));
@@ -95,6 +111,14 @@ fn entry(line: &str) -> Result<Option<(String, String)>, String> {
         return Err(expected());
     }
     Ok(Some((key.to_owned(), value.to_owned())))
+}
+
+fn contact_from(word: &str) -> Result<ContactFrom, String> {
+    match word {
+        "api" => Ok(ContactFrom::Api),
+        "webhook" => Ok(ContactFrom::Webhook),
+        _ => Err(format!("contact_from = {word:?} is not known; write contact_from = \"api\" or \"webhook\"")),
+    }
 }
 
 fn enrich(words: &str) -> Result<Enrich, String> {
@@ -138,6 +162,8 @@ mod tests {
         let settings = parse("api_version = \"v3\" # new\r\n\"country\"=\"us\"\n  currency = 'eur'\n").expect("valid");
         assert_eq!(settings.api_version.as_str(), "v3");
         assert_eq!((settings.country.as_deref(), settings.currency.as_deref()), (Some("US"), Some("EUR")));
+        let from = parse("contact_from = \"webhook\"").map(|settings| settings.contact_from);
+        assert_eq!(from, Ok(ContactFrom::Webhook));
         let enrich = parse("enrich = \" notes  tasks\"").map(|settings| settings.enrich);
         assert_eq!(enrich, Ok(Enrich { tasks: true, notes: true, appointments: false }));
     }
@@ -149,6 +175,7 @@ mod tests {
             ("api_version = \"v2\"", "2021-07-28"),
             ("country = \"USA\"", "country = \"US\""),
             ("currency = \"$\"", "currency = \"USD\""),
+            ("contact_from = \"memory\"", "\"api\" or \"webhook\""),
             ("enrich = \"deals\"", "tasks notes appointments"),
             ("country = ", "line 1"),
             ("country = US", "in quotes"),

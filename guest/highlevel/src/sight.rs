@@ -10,6 +10,7 @@ use crate::contact::{contact, tags};
 use crate::fact::Fact;
 use crate::fields;
 use crate::memory::Memory;
+use crate::settings::ContactFrom;
 use crate::tags::{TagMemory, tagged};
 use crate::webhook::Webhook;
 
@@ -30,7 +31,7 @@ pub fn seen(scene: &Scene<'_>, memory: &mut Memory, webhook: &Webhook, at: u64) 
     let now = person.updated_at.unwrap_or(at);
     let first = memory.fields.is_none();
     let mut facts: Vec<Fact> = newborn(scene, memory).into_iter().collect();
-    facts.extend(refielded(memory, &webhook.body, &person, now, at));
+    facts.extend(refielded(memory, scene.settings.contact_from, &webhook.body, &person, now, at));
     let listed = webhook.body.get("tags").is_some_and(Value::is_array);
     if listed || now <= at {
         let (set, since) = if listed { (tags(&webhook.body), at) } else { (person.tags.clone(), now) };
@@ -50,10 +51,10 @@ pub fn seen(scene: &Scene<'_>, memory: &mut Memory, webhook: &Webhook, at: u64) 
     Ok(facts)
 }
 
-fn refielded(memory: &mut Memory, row: &Value, person: &Contact, now: u64, at: u64) -> Option<Fact> {
-    let after = fields::fields(person);
+fn refielded(memory: &mut Memory, from: ContactFrom, row: &Value, person: &Contact, now: u64, at: u64) -> Option<Fact> {
+    let after = fields::fields(person, from);
     let Some(before) = &memory.fields else {
-        memory.fields = Some(if now > at { fields::at_sight(row, person) } else { after });
+        memory.fields = Some(if now > at { fields::at_sight(row, person, from) } else { after });
         return None;
     };
     let changed = fields::changed(before, &after);

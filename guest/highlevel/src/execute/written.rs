@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::memory::Memory;
 use crate::own;
+use crate::settings::ContactFrom;
 
 /// One thing written to a contact.
 pub enum Written {
@@ -33,13 +34,13 @@ pub enum Written {
 
 impl Written {
     /// Notes it in the memory of the contact, at a time (ms).
-    pub fn note(&self, memory: &mut Memory, at: u64) {
+    pub fn note(&self, memory: &mut Memory, from: ContactFrom, at: u64) {
         match self {
             Self::Created(contact) => {
                 own::object(memory, "contact", "", "created", at);
-                own::fields(memory, &Value::Null, contact, at);
+                own::fields(memory, from, &Value::Null, contact, at);
             }
-            Self::Fields { before, after } => own::fields(memory, before, after, at),
+            Self::Fields { before, after } => own::fields(memory, from, before, after, at),
             Self::Tags { added, removed } => own::tags(memory, added, removed, at),
             Self::Object(kind, id, verb) => own::object(memory, kind, id, verb, at),
             // A repeat finds the note that memory already has: noted twice, its text would count as two.

@@ -7,6 +7,7 @@ use crate::contact::tags;
 use crate::fact::Fact;
 use crate::fields;
 use crate::memory::Memory;
+use crate::settings::ContactFrom;
 use crate::tags::TagMemory;
 use crate::webhook::{Said, Webhook};
 
@@ -40,7 +41,7 @@ pub fn at_face_value(scene: &Scene<'_>, webhook: &Webhook, received_at: u64) -> 
                 _ => ("contact", Trigger::ContactUpdated(Vec::new())),
             };
             let person = person(scene, webhook, id);
-            let version = fields::mark(&fields::fields(&person));
+            let version = fields::mark(&fields::fields(&person, ContactFrom::Api));
             let fact = Fact { kind, object: String::new(), version, at, trigger };
             Ok(changes(scene, vec![fact], person, received_at))
         }

@@ -77,7 +77,7 @@ fn fields_written_are_known_and_others_are_not() {
     let before = crm.contact.borrow().clone().unwrap_or_default();
     crm.set("city", json!("Boston"));
     let after = crm.contact.borrow().clone().unwrap_or_default();
-    write(&crm, |memory| fields(memory, &before, &after, at(10)));
+    write(&crm, |memory| fields(memory, ContactFrom::Api, &before, &after, at(10)));
     assert_eq!(crm.one(hook("ContactUpdate", 10, json!({}))), Err(Silence::OwnWrite));
     assert_eq!(crm.one(hook("ContactUpdate", 11, json!({}))), Err(Silence::Unchanged));
     crm.set("firstName", json!("Zoe"));
@@ -89,7 +89,7 @@ fn fields_written_are_known_and_others_are_not() {
     let before = crm.contact.borrow().clone().unwrap_or_default();
     crm.set("city", json!("Boston"));
     let after = crm.contact.borrow().clone().unwrap_or_default();
-    write(&crm, |memory| fields(memory, &before, &after, at(10)));
+    write(&crm, |memory| fields(memory, ContactFrom::Api, &before, &after, at(10)));
     let told = crm.one(hook("ContactUpdate", 10, json!({}))).expect("somebody else renamed her");
     assert_eq!(told[0].trigger, Trigger::ContactUpdated(vec!["first-name".into()]));
 }

@@ -328,6 +328,27 @@ fn what_hangs_on_the_contact_is_told_with_it_where_wanted() {
 }
 
 #[test]
+fn a_contact_may_be_taken_from_its_webhook() {
+    let crm = Crm::holding(zoe());
+    crm.configure("contact_from = \"webhook\"");
+    let carried = |kind: &str, second: u64, city: &str| {
+        hook(kind, second, json!({"firstName": "Zoë", "email": "z@example.org", "tags": ["a"], "city": city}))
+    };
+    let created = crm.one(carried("ContactCreate", 1, "Austin")).expect("told");
+    assert_eq!((created[0].contact.city.as_deref(), created[0].contact.first_touch.is_none()), (Some("Austin"), true));
+    let moved = crm.one(carried("ContactUpdate", 2, "Dallas")).expect("told").remove(0);
+    assert_eq!(moved.trigger, Trigger::ContactUpdated(vec!["city".into()]));
+    assert_eq!(crm.one(carried("ContactUpdate", 3, "Dallas")), Err(Silence::Unchanged));
+    assert_eq!(*crm.asked.borrow(), Vec::<String>::new(), "without a request");
+
+    crm.set("city", json!("Dallas"));
+    let task = crm.one(of("TaskCreate", 4, json!({"id": "t"}))).expect("told").remove(0);
+    assert!(task.contact.first_touch.is_some());
+    assert_eq!(*crm.asked.borrow(), ["/contacts/c"], "a task's webhook carries no contact");
+    assert_eq!(crm.one(carried("ContactUpdate", 5, "Dallas")), Err(Silence::Unchanged), "what was fetched is no news");
+}
+
+#[test]
 fn the_catalogue_is_fetched_once_and_names_what_is_told() {
     let crm = Crm::holding(zoe());
     crm.set("customFields", json!([{"id": "f1", "value": "7"}]));
