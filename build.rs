@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
+use sha2::{Digest as _, Sha256};
+
 /// A guest crate, what it is, the target it is built for, and the flags of that target.
 struct Guest {
     name: &'static str,
@@ -47,11 +49,13 @@ fn main() {
         }
     }
     let row = |guest: &Guest| {
+        let component = out.join(format!("{}.wasm", guest.name));
+        let digest = Sha256::digest(fs::read(&component).expect("it was written"));
         format!(
-            "Builtin {{ name: {:?}, world: {:?}, bytes: include_bytes!({:?}) }},",
+            "Builtin {{ name: {:?}, world: {:?}, bytes: include_bytes!({component:?}), digest: Digest::known({:?}) }},",
             guest.name,
             guest.world,
-            out.join(format!("{}.wasm", guest.name))
+            <[u8; 32]>::from(digest)
         )
     };
     let rows: String = GUESTS.iter().map(row).collect();

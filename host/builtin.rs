@@ -1,5 +1,7 @@
 //! The components and texts that ship inside the binary. Their names come from the build: the host knows no vendor.
 
+use crate::contract::Digest;
+
 /// One component inside the binary.
 pub struct Builtin {
     /// Its name: `builtin:<name>` in the configuration.
@@ -8,6 +10,8 @@ pub struct Builtin {
     pub world: &'static str,
     /// The component.
     pub bytes: &'static [u8],
+    /// The name of its bytes, made when it was built: a command that starts for a moment need not read megabytes for it.
+    pub digest: Digest,
 }
 
 /// All of them.
@@ -37,3 +41,15 @@ pub const EXAMPLES: &[Text] = include!(concat!(env!("OUT_DIR"), "/EXAMPLES.rs"))
 
 /// Mappings to start from, a folder each: the settings, cases, and when to use it.
 pub const TEMPLATES: &[Text] = include!(concat!(env!("OUT_DIR"), "/TEMPLATES.rs"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_are_those_of_the_bytes() {
+        for builtin in BUILTINS {
+            assert_eq!(builtin.digest, Digest::of(builtin.bytes), "{}", builtin.name);
+        }
+    }
+}

@@ -57,8 +57,7 @@ fn engine() -> Result<Engine, Exit> {
 
 fn list(context: &Context) -> Result<(), Exit> {
     let engine = engine()?;
-    let loaded: Result<Vec<Loaded>, _> =
-        BUILTINS.iter().map(|builtin| engine.load(builtin.name, builtin.bytes)).collect();
+    let loaded: Result<Vec<Loaded>, _> = BUILTINS.iter().map(|builtin| engine.load_builtin(builtin)).collect();
     let loaded = loaded.map_err(anyhow::Error::from)?;
     let values: Vec<Value> = loaded.iter().map(value).collect();
     context.print(&values, || {

@@ -47,11 +47,11 @@ impl Translate {
         loop {
             // What is there is taken together, and answered before more is waited for.
             let mut lines = match input.next() {
-                Ok(lines) if lines.is_empty() => return Ok(()),
+                Ok(lines) if lines.is_empty() => break,
                 Ok(lines) => lines,
                 Err(error) => {
                     complain(input.number(), &format!("the input broke off: {error}"));
-                    return Ok(());
+                    break;
                 }
             };
             while !lines.is_empty() {
@@ -59,6 +59,9 @@ impl Translate {
                 filter.answer(std::mem::replace(&mut lines, rest)).await?;
             }
         }
+        // The program ends: the system takes everything back at once, which is quicker than taking it apart.
+        std::mem::forget(filter);
+        Ok(())
     }
 
     async fn filter(self) -> Result<Filter, Exit> {
@@ -90,10 +93,10 @@ pub(super) fn load(engine: &Engine, wanted: Option<&str>, world: World) -> Resul
         let Some(of_world) = BUILTINS.iter().find(|builtin| builtin.world == world.to_string()) else {
             return Err(Exit::Asked(format!("no {world} is built in")));
         };
-        return Ok(engine.load(of_world.name, of_world.bytes).map_err(anyhow::Error::from)?);
+        return Ok(engine.load_builtin(of_world).map_err(anyhow::Error::from)?);
     };
     let loaded = match builtin(wanted) {
-        Some(builtin) => engine.load(builtin.name, builtin.bytes),
+        Some(builtin) => engine.load_builtin(builtin),
         None => engine.load(
             wanted,
             &std::fs::read(wanted)

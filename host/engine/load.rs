@@ -7,6 +7,7 @@ use wasmtime::component::Component;
 
 use super::compile::compile;
 use super::{Engine, LoadError};
+use crate::builtin::Builtin;
 use crate::contract::Digest;
 
 /// What a component is for.
@@ -110,7 +111,15 @@ impl Engine {
     /// Compiles `bytes` (or takes the code from the cache) and checks what it exports and imports. Takes up to seconds of CPU time: call
     /// it where that is nobody's turn.
     pub fn load(&self, name: &str, bytes: &[u8]) -> Result<Loaded, LoadError> {
-        let digest = Digest::of(bytes);
+        self.load_known(name, bytes, Digest::of(bytes))
+    }
+
+    /// The same for one that ships with convey.
+    pub fn load_builtin(&self, builtin: &Builtin) -> Result<Loaded, LoadError> {
+        self.load_known(builtin.name, builtin.bytes, builtin.digest)
+    }
+
+    fn load_known(&self, name: &str, bytes: &[u8], digest: Digest) -> Result<Loaded, LoadError> {
         let compiled = match &self.cache {
             Some(cache) => cache.component(&self.wasm, digest, bytes),
             None => compile(&self.wasm, bytes),

@@ -1,7 +1,7 @@
 //! Where a contact came from. Only `GET /contacts/:id` says it; webhooks never do.
 
 use crate::bindings::convey::pipeline::types::Attribution;
-use crate::json::{Look, any_text, flag, list, said};
+use crate::json::{Look, any_text, flag, list, mark, said};
 
 /// Fields that have a place of their own; `pageUrl` is the list endpoint's word for `url`.
 const KNOWN: [&str; 16] = [
@@ -22,6 +22,22 @@ const KNOWN: [&str; 16] = [
     "isFirst",
     "isLast",
 ];
+
+/// The marks of the known names: all are looked at together.
+const MARKS: [u32; KNOWN.len()] = {
+    let mut marks = [0; KNOWN.len()];
+    let mut at = 0;
+    while at < KNOWN.len() {
+        marks[at] = mark(KNOWN[at]);
+        at += 1;
+    }
+    marks
+};
+
+fn is_known(name: &str) -> bool {
+    let sought = mark(name);
+    MARKS.iter().fold(false, |found, known| found | (*known == sought)) && KNOWN.contains(&name)
+}
 
 /// First and last touch. Rows of a list carry an array `attributions` instead of the two objects.
 pub fn touches(contact: &impl Look) -> (Option<Attribution>, Option<Attribution>) {
@@ -47,7 +63,7 @@ fn attribution(value: &impl Look) -> Option<Attribution> {
     let fbc = spaceless("fbc");
     let mut other: Vec<(String, String)> = value
         .members()?
-        .filter(|(name, _)| !KNOWN.contains(name))
+        .filter(|(name, _)| !is_known(name))
         .filter_map(|(name, value)| Some((name.to_owned(), said(value)?)))
         .collect();
     other.sort();

@@ -4,7 +4,7 @@ mod glance;
 
 use serde_json::{Number, Value};
 
-pub use glance::Glance;
+pub use glance::{Glance, mark};
 
 /// JSON that was read, as what it was read into has it.
 pub trait Look: Sized {

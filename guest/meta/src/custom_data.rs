@@ -1,9 +1,9 @@
 //! `custom_data`: what the event is worth and whatever else the mapping says (Conversions API, "Custom Data Parameters").
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
 use crate::bindings::convey::pipeline::types::{ConversionEvent, CustomValue};
+use crate::json::Object;
 
 /// An event's custom data: `value` and `currency` first, then the mapping's own keys in the mapping's order.
 pub struct Custom<'a>(&'a ConversionEvent);
@@ -30,29 +30,28 @@ impl<'a> Custom<'a> {
             (!typed && !wild && !repeated).then_some((key.as_str(), value))
         })
     }
-}
 
-impl Serialize for Custom<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
+    /// Writes it.
+    pub fn write(&self, line: &mut String) {
+        let mut object = Object::begin(line);
         if let Some(value) = self.value() {
-            map.serialize_entry("value", &value)?;
+            object.value("value", &value);
         }
         if let Some(currency) = &self.0.currency {
-            map.serialize_entry("currency", currency)?;
+            object.text("currency", currency);
         }
         for (key, value) in self.own() {
             match value {
-                CustomValue::Text(text) => map.serialize_entry(key, text)?,
-                CustomValue::Number(number) => map.serialize_entry(key, number)?,
-                CustomValue::Flag(flag) => map.serialize_entry(key, flag)?,
+                CustomValue::Text(text) => object.text(key, text),
+                CustomValue::Number(number) => object.value(key, number),
+                CustomValue::Flag(flag) => object.value(key, flag),
                 // Text that is no JSON stays text: the platform's refusal is seen, a silently missing key is not.
                 CustomValue::Json(text) => match serde_json::from_str::<Value>(text) {
-                    Ok(json) => map.serialize_entry(key, &json)?,
-                    Err(_) => map.serialize_entry(key, text)?,
+                    Ok(json) => object.value(key, &json),
+                    Err(_) => object.text(key, text),
                 },
             }
         }
-        map.end()
+        object.end();
     }
 }

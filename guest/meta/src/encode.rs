@@ -1,55 +1,34 @@
 //! One event in Meta's form (Conversions API, "Server Event Parameters"), and the body that carries many.
 
-use serde::Serialize;
-
 use crate::bindings::convey::pipeline::types::{ActionSource, ConversionEvent};
 use crate::custom_data::Custom;
-use crate::user_data::Person;
-
-#[derive(Serialize)]
-struct ServerEvent<'a> {
-    event_name: &'a str,
-    event_time: u64,
-    event_id: &'a str,
-    action_source: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    event_source_url: Option<&'a str>,
-    user_data: Person<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    custom_data: Option<Custom<'a>>,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    limited: Option<LimitedDataUse>,
-}
-
-/// Country and state 0 ask Meta to find out where the person is.
-#[derive(Serialize)]
-struct LimitedDataUse {
-    data_processing_options: [&'static str; 1],
-    data_processing_options_country: u32,
-    data_processing_options_state: u32,
-}
+use crate::json::Object;
+use crate::user_data::person;
 
 /// The event as one line of JSON, its keys always in the same order. `event_time` is in seconds, rounded down.
 pub fn event(event: &ConversionEvent) -> String {
-    let limited = LimitedDataUse {
-        data_processing_options: ["LDU"],
-        data_processing_options_country: 0,
-        data_processing_options_state: 0,
-    };
-    let server = ServerEvent {
-        event_name: &event.name,
-        event_time: event.occurred_at / 1000,
-        event_id: &event.id,
-        action_source: action_source(event.action_source),
-        event_source_url: event.source_url.as_deref(),
-        user_data: Person(&event.user_data),
-        custom_data: Custom::of(event),
-        limited: event.limited_data_use.then_some(limited),
-    };
     // An event is a little more than a kilobyte: room for it at once, instead of growing to it.
-    let mut line = Vec::with_capacity(2048);
-    serde_json::to_writer(&mut line, &server).expect("every key is text and no number is wild, so nothing can fail");
-    String::from_utf8(line).expect("JSON is UTF-8")
+    let mut line = String::with_capacity(2048);
+    let mut object = Object::begin(&mut line);
+    object.text("event_name", &event.name);
+    object.value("event_time", &(event.occurred_at / 1000));
+    object.text("event_id", &event.id);
+    object.text("action_source", action_source(event.action_source));
+    if let Some(url) = &event.source_url {
+        object.text("event_source_url", url);
+    }
+    object.member("user_data", |line| person(line, &event.user_data));
+    if let Some(custom) = Custom::of(event) {
+        object.member("custom_data", |line| custom.write(line));
+    }
+    if event.limited_data_use {
+        // Country and state 0 ask Meta to find out where the person is.
+        object.value("data_processing_options", &["LDU"]);
+        object.value("data_processing_options_country", &0);
+        object.value("data_processing_options_state", &0);
+    }
+    object.end();
+    line
 }
 
 /// A request's body from encoded events. `test_code` makes each of them a test event.

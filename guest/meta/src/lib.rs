@@ -22,6 +22,7 @@ pub mod halving;
 mod heap;
 #[cfg(target_family = "wasm")]
 mod http;
+mod json;
 pub mod members;
 pub mod overlap;
 pub mod preflight;

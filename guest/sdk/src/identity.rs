@@ -71,7 +71,12 @@ fn holds_phone(text: &str, phones: &[String]) -> bool {
         && phones
             .iter()
             .map(|phone| digits(phone))
-            .any(|phone| phone.len() >= PHONE_DIGITS && text.windows(phone.len()).any(|part| part == phone))
+            .any(|phone| phone.len() >= PHONE_DIGITS && holds_digits(&text, &phone))
+}
+
+fn holds_digits(text: &[u8], phone: &[u8]) -> bool {
+    // Comparing pieces is a call each; nine of ten begin with another digit.
+    text.windows(phone.len()).any(|part| part[0] == phone[0] && part == phone)
 }
 
 fn digits(text: &str) -> Vec<u8> {

@@ -49,7 +49,7 @@ fn component(engine: &Engine, file: Option<&Path>) -> Result<Vec<u8>, Exit> {
         return Ok(std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?);
     }
     for builtin in BUILTINS {
-        let loaded = engine.load(builtin.name, builtin.bytes).map_err(anyhow::Error::from)?;
+        let loaded = engine.load_builtin(builtin).map_err(anyhow::Error::from)?;
         if loaded.world == World::Mapper {
             return Ok(builtin.bytes.to_vec());
         }

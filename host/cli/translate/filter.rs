@@ -75,14 +75,9 @@ impl Filter {
         for ((number, id), answer) in numbers.iter().zip(ids).zip(answers) {
             match answer {
                 Answer::Told(proposals) => {
-                    let effects = match &mut wire {
-                        Some(wire) => wire.next().unwrap_or_else(|| Ok("[]".to_owned())),
-                        None => Ok(effects_json(&proposals).to_string()),
-                    };
-                    match effects {
-                        Ok(effects) => {
-                            writeln!(out, "{{\"id\":{},\"effects\":{effects}}}", json!(id)).map_err(unread)?
-                        }
+                    let events = wire.as_mut().map(|wire| wire.next().unwrap_or_else(|| Ok(Vec::new())));
+                    match events.transpose() {
+                        Ok(events) => tell(&mut out, id.as_deref(), events.as_deref(), &proposals)?,
                         Err(text) => complain(*number, &text),
                     }
                 }
@@ -138,6 +133,26 @@ impl Filter {
     }
 }
 
+/// Writes the line of what is told: the platform's own `events`, or else the effects as `proposals` ask for them.
+fn tell(out: &mut Vec<u8>, id: Option<&str>, events: Option<&[String]>, proposals: &[Proposal]) -> Result<(), Exit> {
+    out.extend_from_slice(b"{\"id\":");
+    serde_json::to_writer(&mut *out, &id).map_err(anyhow::Error::from)?;
+    out.extend_from_slice(b",\"effects\":");
+    match events {
+        Some(events) => {
+            out.push(b'[');
+            for (at, event) in events.iter().enumerate() {
+                out.extend_from_slice(if at == 0 { b"" } else { b"," });
+                out.extend_from_slice(event.as_bytes());
+            }
+            out.push(b']');
+        }
+        None => serde_json::to_writer(&mut *out, &effects_json(proposals)).map_err(anyhow::Error::from)?,
+    }
+    out.extend_from_slice(b"}\n");
+    Ok(())
+}
+
 /// What is wrong with a line that the source refused, if it is the line itself.
 fn not_json(body: &[u8]) -> Option<String> {
     serde_json::from_slice::<IgnoredAny>(body).err().map(|error| format!("not JSON: {error}"))
@@ -160,8 +175,8 @@ fn together(answers: impl Iterator<Item = Result<Result<Vec<Proposal>, Skip>, cr
     }
 }
 
-/// The platform's event objects of every line that is told, as a JSON list each. Their proposals are used up.
-async fn encode_all(sink: &Sink, is_ours: bool, answers: &mut [Answer]) -> Vec<Result<String, String>> {
+/// The platform's event objects of every line that is told. Their proposals are used up.
+async fn encode_all(sink: &Sink, is_ours: bool, answers: &mut [Answer]) -> Vec<Result<Vec<String>, String>> {
     let (mut events, mut counts, mut lists) = (Vec::with_capacity(answers.len()), Vec::new(), Vec::new());
     for answer in answers {
         let Answer::Told(proposals) = answer else { continue };
@@ -187,20 +202,15 @@ async fn encode(
     is_ours: bool,
     events: &[ConversionEvent],
     counts: &[usize],
-) -> Vec<Result<String, String>> {
+) -> Vec<Result<Vec<String>, String>> {
     if events.is_empty() {
-        return counts.iter().map(|_| Ok("[]".to_owned())).collect();
+        return counts.iter().map(|_| Ok(Vec::new())).collect();
     }
     let destination = SinkDestination { id: "0".to_owned(), settings: String::new(), test_code: None };
     match sink.encode(&destination, events).await {
         Ok(texts) => {
-            let mut rest = texts.as_slice();
-            let mut next = |count: &usize| {
-                let (texts, after) = rest.split_at(*count);
-                rest = after;
-                list(texts, is_ours)
-            };
-            counts.iter().map(&mut next).collect()
+            let mut rest = texts.into_iter();
+            counts.iter().map(|count| sound(rest.by_ref().take(*count).collect(), is_ours)).collect()
         }
         Err(fault) if counts.len() <= 1 => vec![Err(fault.line())],
         Err(_) => {
@@ -214,11 +224,10 @@ async fn encode(
 }
 
 /// What a guest calls JSON is looked at before it is printed as such.
-fn list(texts: &[String], is_ours: bool) -> Result<String, String> {
-    let sound =
-        is_ours || texts.iter().all(|text| !text.contains('\n') && serde_json::from_str::<IgnoredAny>(text).is_ok());
-    if sound {
-        Ok(format!("[{}]", texts.join(",")))
+fn sound(texts: Vec<String>, is_ours: bool) -> Result<Vec<String>, String> {
+    let is_line = |text: &String| !text.contains('\n') && serde_json::from_str::<IgnoredAny>(text).is_ok();
+    if is_ours || texts.iter().all(is_line) {
+        Ok(texts)
     } else {
         Err("the sink gave an event that is not one line of JSON".to_owned())
     }

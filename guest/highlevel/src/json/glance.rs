@@ -22,7 +22,15 @@ pub enum Glance<'t> {
     /// A list.
     List(Vec<Glance<'t>>),
     /// An object. Of a name that stands in it twice, the last counts.
-    Object(Vec<Member<'t>>),
+    Object(Members<'t>),
+}
+
+/// What an object holds, in the order it stands there.
+#[derive(Debug)]
+pub struct Members<'t> {
+    all: Vec<Member<'t>>,
+    /// Where the last of each name is, counted from 1, by the name's mark; the next slot after one that another name has. None in small objects.
+    slots: Option<Box<[u8; SLOTS]>>,
 }
 
 /// A member of an object.
@@ -33,20 +41,76 @@ pub struct Member<'t> {
     value: Glance<'t>,
 }
 
+/// Slots of an object's members: four times as many as a contact has, so that nearly every look finds what it looks for or nothing.
+const SLOTS: usize = 128;
+/// Up to so many members are looked through as they stand.
+const FEW: usize = 8;
+
 /// What tells nearly all names of an object apart: length, first and last letter. Some thirty are asked for, of some thirty that are there.
 #[inline]
-fn mark(name: &str) -> u32 {
-    let (first, last) = (name.as_bytes().first(), name.as_bytes().last());
-    let letter = |letter: Option<&u8>| u32::from(letter.copied().unwrap_or_default());
-    (name.len() as u32) << 16 ^ letter(first) << 8 ^ letter(last)
+pub const fn mark(name: &str) -> u32 {
+    match name.as_bytes() {
+        [] => 0,
+        [first, ..] => (name.len() as u32) << 16 ^ (*first as u32) << 8 ^ name.as_bytes()[name.len() - 1] as u32,
+    }
+}
+
+/// Where the looking for a mark begins.
+#[inline]
+fn slot(mark: u32) -> usize {
+    // Multiplying spreads what differs in few bits over the upper ones (Knuth, The Art of Computer Programming, 6.4).
+    (mark.wrapping_mul(0x9e37_79b1) >> 25) as usize % SLOTS
+}
+
+impl<'t> Members<'t> {
+    fn of(all: Vec<Member<'t>>) -> Self {
+        // A full table would be looked through without end.
+        if all.len() <= FEW || all.len() > SLOTS / 2 {
+            return Self { all, slots: None };
+        }
+        let mut slots = Box::new([0; SLOTS]);
+        for (at, member) in all.iter().enumerate() {
+            let mut slot = slot(member.mark);
+            while let Some(known) = usize::from(slots[slot]).checked_sub(1) {
+                if all[known].is(&member.name, member.mark) {
+                    break;
+                }
+                slot = (slot + 1) % SLOTS;
+            }
+            slots[slot] = at as u8 + 1;
+        }
+        Self { all, slots: Some(slots) }
+    }
+
+    /// The place of the last member of that name.
+    #[inline]
+    fn last(&self, name: &str, mark: u32) -> Option<usize> {
+        let Some(slots) = &self.slots else {
+            return self.all.iter().rposition(|known| known.is(name, mark));
+        };
+        let mut slot = slot(mark);
+        loop {
+            let at = usize::from(slots[slot]).checked_sub(1)?;
+            if self.all[at].is(name, mark) {
+                return Some(at);
+            }
+            slot = (slot + 1) % SLOTS;
+        }
+    }
+}
+
+impl Member<'_> {
+    #[inline]
+    fn is(&self, name: &str, mark: u32) -> bool {
+        self.mark == mark && self.name == name
+    }
 }
 
 impl Look for Glance<'_> {
     #[inline]
     fn member(&self, name: &str) -> Option<&Self> {
         let Self::Object(members) = self else { return None };
-        let mark = mark(name);
-        members.iter().rev().find(|known| known.mark == mark && known.name == name).map(|known| &known.value)
+        members.last(name, mark(name)).map(|at| &members.all[at].value)
     }
 
     fn as_text(&self) -> Option<&str> {
@@ -67,10 +131,8 @@ impl Look for Glance<'_> {
 
     fn members(&self) -> Option<impl Iterator<Item = (&str, &Self)>> {
         let Self::Object(members) = self else { return None };
-        let is_last = |at: usize, member: &Member<'_>| {
-            members[at + 1..].iter().all(|later| later.mark != member.mark || later.name != member.name)
-        };
-        let last = members.iter().enumerate().filter(move |(at, member)| is_last(*at, member));
+        let is_last = |at: usize, member: &Member<'_>| members.last(&member.name, member.mark) == Some(at);
+        let last = members.all.iter().enumerate().filter(move |(at, member)| is_last(*at, member));
         Some(last.map(|(_, member)| (&*member.name, &member.value)))
     }
 
@@ -89,7 +151,7 @@ impl From<&Glance<'_>> for Value {
             Glance::List(elements) => Self::Array(elements.iter().map(Self::from).collect()),
             Glance::Object(members) => {
                 let owned = |member: &Member<'_>| (member.name.clone().into_owned(), Self::from(&member.value));
-                Self::Object(members.iter().map(owned).collect::<Map<_, _>>())
+                Self::Object(members.all.iter().map(owned).collect::<Map<_, _>>())
             }
         }
     }
@@ -153,7 +215,7 @@ impl<'de> Visitor<'de> for Reader {
             let Glance::Text(name) = name else { return Err(A::Error::custom("a name is a text")) };
             members.push(Member { mark: mark(&name), name, value });
         }
-        Ok(Glance::Object(members))
+        Ok(Glance::Object(Members::of(members)))
     }
 }
 
@@ -174,5 +236,22 @@ mod tests {
         let names: Vec<&str> = glance.members().expect("an object").map(|(name, _)| name).collect();
         assert_eq!(names, ["b", "a"]);
         assert!(serde_json::from_str::<Glance<'_>>("{\"a\":}").is_err());
+    }
+
+    #[test]
+    fn objects_of_any_size_find_the_last_of_a_name() {
+        for size in [0, 1, FEW, FEW + 1, 40, SLOTS / 2, SLOTS / 2 + 1, 400] {
+            // Names of one mark, and every other one twice.
+            let names: Vec<String> = (0..size).map(|at| format!("a{:03}z", at - at % 2)).collect();
+            let members: Vec<String> = names.iter().enumerate().map(|(at, name)| format!("{name:?}:{at}")).collect();
+            let text = format!("{{{}}}", members.join(","));
+            let glance: Glance<'_> = serde_json::from_str(&text).expect("JSON");
+            let value: Value = serde_json::from_str(&text).expect("JSON");
+            assert_eq!(Value::from(&glance), value, "{size}");
+            for name in names.iter().map(String::as_str).chain(["a001z", "", "b"]) {
+                assert_eq!(glance.member(name).map(Value::from).as_ref(), value.get(name), "{name} of {size}");
+            }
+            assert_eq!(glance.members().expect("an object").count(), value.as_object().expect("an object").len());
+        }
     }
 }

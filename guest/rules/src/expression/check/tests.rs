@@ -16,6 +16,16 @@ fn holds(text: &str, change: &Change, fact: TriggerKey) -> Option<bool> {
 }
 
 #[test]
+fn a_name_alone_is_what_the_parser_makes_of_it() {
+    assert!(name_alone("contact.city").is_none() && name_alone("stag").is_none());
+    for text in SHORT {
+        let told = |(tree, source): (IdedExpr, SourceInfo)| (source.offset_for(tree.id), source.source, tree);
+        let parsed = Parser::new().parse_with_source_info(text).expect("a name is an expression");
+        assert_eq!(name_alone(text).map(told), Some(told(parsed)), "{text}");
+    }
+}
+
+#[test]
 fn conditions_are_cel_over_the_change() {
     let mut change = change(opportunity("open", Some(120.5)));
     change.contact.tags = vec!["vip".into(), "de".into()];
