@@ -28,6 +28,8 @@ use rig::{Convey, ROOM, eventually_within, options};
 const LOCATIONS: usize = 20;
 /// Webhooks a second while CPU time is counted: what has to be sustained.
 const RATE: f64 = 2_000.0;
+/// The mapping: every new contact is told, whatever they think of being called.
+const MAPPING: &str = "respect_do_not_disturb = false\n[events]\ncontact-created = \"Lead\"\n";
 /// How long a backlog may take to be told.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -73,6 +75,7 @@ async fn convey(sandbox: &Sandbox, enriched: bool) -> Convey {
     let summary = sandbox.summary();
     let from = if enriched { "" } else { "contact_from = \"webhook\"\n" };
     let mut convey = Convey::new(&summary).configure(|text| {
+        *text = text.replace("builtin:rules\"", "builtin:rules\"\nsettings = \"mapping.toml\"");
         text.push_str(from);
         for (at, location) in summary.locations[1..].iter().enumerate() {
             text.push_str(&format!(
@@ -81,6 +84,7 @@ async fn convey(sandbox: &Sandbox, enriched: bool) -> Convey {
             ));
         }
     });
+    convey.file("mapping.toml", MAPPING);
     convey.start().await;
     convey
 }
