@@ -55,8 +55,7 @@ pub(super) fn is_general(outcome: &Outcome) -> bool {
 fn finding(outcomes: &[Outcome]) -> Finding {
     let judged =
         outcomes.iter().any(|said| matches!(said, Outcome::Accepted(_) | Outcome::Rejected(_) | Outcome::Expired(_)));
-    let throttled = outcomes.iter().any(|said| matches!(said, Outcome::Throttled(_)));
-    if throttled || (!judged && outcomes.iter().any(is_general)) {
+    if !judged && outcomes.iter().any(is_general) {
         let wishes = outcomes.iter().filter_map(|said| match said {
             Outcome::Throttled(wished_ms) => wished_ms.map(u64::from),
             _ => None,
@@ -84,9 +83,10 @@ mod tests {
     }
 
     #[test]
-    fn a_throttled_destination_rests_as_long_as_it_says_whatever_it_took_before() {
+    fn a_throttled_destination_rests_as_long_as_it_says_unless_it_took_something() {
         let troubles = Troubles::default();
-        let said = [Outcome::Accepted(None), Outcome::Throttled(Some(300_000)), Outcome::Throttled(None)];
-        assert_eq!(troubles.after("ads", &said, 0.0), Some(300_000));
+        let said = [Outcome::Throttled(Some(300_000)), Outcome::Throttled(None), Outcome::Accepted(None)];
+        assert_eq!(troubles.after("ads", &said[..2], 0.0), Some(300_000));
+        assert_eq!(troubles.after("ads", &said, 0.0), None);
     }
 }

@@ -97,6 +97,13 @@ async fn a_bulk_tag(contacts: usize, usual: usize) {
     let alerts = convey.spoken();
     let alerts: Vec<&str> = alerts.lines().filter(|line| line.contains("the brake holds")).collect();
     assert_eq!(alerts.len(), 2, "one alert a destination: {alerts:?}");
+    let acts = convey.command(&["audit", "--destination", "ads", "--limit", "10000"]).await.json();
+    let brakes = acts["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["actor"] == "convey" && row["operation"].as_str().unwrap().starts_with("brake "));
+    assert_eq!(brakes.count(), 1, "{acts}");
     let parked = convey.command(&["queue", "list", "--reason", "brake"]).await.json();
     let counts: Vec<u64> =
         parked["groups"].as_array().unwrap().iter().map(|group| group["count"].as_u64().unwrap()).collect();

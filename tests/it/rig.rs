@@ -36,16 +36,21 @@ pub fn skipped(test: &str, why: &str) {
 }
 
 /// Looks until there is something to see.
-pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    looked(look).await.unwrap_or_else(|| panic!("not within {PATIENCE:?}: {what}"))
+}
+
+/// The same; none when patience is at its end.
+async fn looked<T>(mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + PATIENCE;
     let mut ticks = interval(Duration::from_millis(20));
-    loop {
+    while Instant::now() < deadline {
         ticks.tick().await;
         if let Some(seen) = look().await {
-            return seen;
+            return Some(seen);
         }
-        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
     }
+    None
 }
 
 /// A sandbox on free ports whose CRM may be asked as often as anybody likes.
@@ -277,16 +282,20 @@ impl Convey {
 
     /// Waits until nothing waits any more in any step.
     pub async fn drained(&self) {
-        eventually("nothing waits any more", async || {
+        let mut last = Value::Null;
+        let look = async || {
             let status = self.status().await?["status"].clone();
+            last.clone_from(&status);
             let waits = |group: &str, keys: &[&str]| -> u64 {
                 let rows = status[group].as_object().into_iter().flatten();
                 rows.flat_map(|(_, row)| keys.iter().filter_map(|key| row[*key].as_u64())).sum()
             };
             let reading = waits("connections", &["waiting"]) + status["changes"]["waiting"].as_u64()?;
             (reading + waits("destinations", &["waiting", "retrying", "in_flight"]) == 0).then_some(())
-        })
-        .await;
+        };
+        if looked(look).await.is_none() {
+            panic!("something waits still: {last}\n{}", self.spoken());
+        }
     }
 
     /// What it wrote down. It must have ended.
