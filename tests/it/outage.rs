@@ -12,6 +12,8 @@ use crate::rig::{Convey, PATIENCE, accepted_ids, asked, eventually, options};
 
 /// How much more than idle may be resident, in KiB.
 const FLAT_KIB: u64 = 64 * 1_024;
+/// Deliveries a second where time is not what it is about: a busy hour's, not all that the machine can do.
+const RATE: f64 = 400.0;
 const EVENTS: &str = "POST /{version}/{object}/events";
 
 /// Three events of every new contact.
@@ -34,8 +36,9 @@ event = "Third"
 /// One.
 const ONCE: &str = "respect_do_not_disturb = false\n[events]\ncontact-created = \"Lead\"\n";
 
-/// A convey that tells of every new contact, one request after the other, and its platform. Some were told already: it is at work.
-async fn at_work(rules: &str, clocked: bool) -> (Sandbox, Convey) {
+/// A convey that tells of every new contact, one request after the other, and its platform. It is idle now and has worked: it has told of so many contacts, in
+/// batches as large as they get, so that what it keeps at hand of contacts and pages is there.
+async fn at_rest(rules: &str, clocked: bool, contacts: usize) -> (Sandbox, Convey) {
     let sandbox = Sandbox::start(Options { contacts: 0, ..options() }).await.unwrap();
     let mut convey = Convey::new(&sandbox.summary()).configure(|text| {
         *text = text
@@ -47,7 +50,9 @@ async fn at_work(rules: &str, clocked: bool) -> (Sandbox, Convey) {
         convey = convey.on_a_clock();
     }
     convey.start().await;
-    played(&sandbox, &convey, 60, 0.0).await;
+    convey.command(&["pause", "--all"]).await.json();
+    played(&sandbox, &convey, contacts, RATE).await;
+    convey.command(&["resume", "--all"]).await.json();
     convey.drained().await;
     (sandbox, convey)
 }
@@ -85,12 +90,12 @@ fn order(sandbox: &Sandbox, before: usize) -> Vec<u64> {
 /// Two hours without the platform and one with a token that it refuses, at two events a second: a hundredth of what a large customer has.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_and_a_bad_token_lose_nothing_and_what_waits_leaves_by_its_deadline() {
-    /// Deliveries that come together, with the time that then passes.
+    /// Deliveries that come one soon after the other, with the time that then passes.
     const STEP: usize = 75;
     const SPAN: Duration = Duration::from_millis(STEP as u64 * 1_500);
     const DOWN: usize = 4_800 / STEP;
     const REFUSED: usize = 2_400 / STEP;
-    let (sandbox, mut convey) = at_work(THRICE, true).await;
+    let (sandbox, mut convey) = at_rest(THRICE, true, 2_000).await;
     let (idle, before) = (resident_kib(convey.pid()).unwrap(), sandbox.accepted_count());
     let watch = Watch::of(convey.pid());
     let asked_before = asked(&sandbox, "ads", EVENTS).await;
@@ -98,7 +103,7 @@ async fn an_outage_and_a_bad_token_lose_nothing_and_what_waits_leaves_by_its_dea
     goes_down(&sandbox);
     let mut webhooks = Vec::new();
     for _ in 0..DOWN {
-        webhooks.extend(played(&sandbox, &convey, STEP, 0.0).await);
+        webhooks.extend(played(&sandbox, &convey, STEP, RATE).await);
         convey.pass(&sandbox, SPAN).await;
     }
     let asked_in_vain = asked(&sandbox, "ads", EVENTS).await - asked_before;
@@ -108,7 +113,7 @@ async fn an_outage_and_a_bad_token_lose_nothing_and_what_waits_leaves_by_its_dea
     );
     refuses(&sandbox, &convey);
     for _ in 0..REFUSED {
-        webhooks.extend(played(&sandbox, &convey, STEP, 0.0).await);
+        webhooks.extend(played(&sandbox, &convey, STEP, RATE).await);
         convey.pass(&sandbox, SPAN).await;
     }
     eventually("the destination rests", async || is_resting(&convey).await?.then_some(())).await;
@@ -161,16 +166,16 @@ async fn drained_while_it_moves(sandbox: &Sandbox, convey: &Convey, expected: us
 #[expect(clippy::print_stderr, reason = "the figures are what the test is run for")]
 #[expect(clippy::disallowed_methods, reason = "how long it takes is the caller's choice")]
 async fn a_soak_without_the_platform_and_with_a_bad_token_loses_nothing() {
-    const RATE: usize = 200;
+    const EACH_SECOND: usize = 200;
     let seconds: usize = std::env::var("CONVEY_SOAK_SECONDS").map_or(7_200, |text| text.parse().unwrap());
-    let (sandbox, mut convey) = at_work(ONCE, false).await;
+    let (sandbox, mut convey) = at_rest(ONCE, false, 9_000).await;
     let (idle, before) = (resident_kib(convey.pid()).unwrap(), sandbox.accepted_count());
     let watch = Watch::of(convey.pid());
     goes_down(&sandbox);
-    let mut taken = played(&sandbox, &convey, RATE * seconds, RATE as f64).await.len();
+    let mut taken = played(&sandbox, &convey, EACH_SECOND * seconds, EACH_SECOND as f64).await.len();
     let down = asked(&sandbox, "ads", EVENTS).await;
     refuses(&sandbox, &convey);
-    taken += played(&sandbox, &convey, RATE * seconds / 2, RATE as f64).await.len();
+    taken += played(&sandbox, &convey, EACH_SECOND * seconds / 2, EACH_SECOND as f64).await.len();
     eventually("the destination rests", async || is_resting(&convey).await?.then_some(())).await;
     convey.file("ads.token", &sandbox.summary().ads_token);
     let well = Instant::now();
