@@ -1,4 +1,7 @@
 //! Time as a value one passes in: the system's, or one that a test or the sandbox moves by hand.
+//!
+//! A debug build that is started with `CONVEY_CLOCK_AHEAD_MS=N` runs so many milliseconds ahead of the machine, and each line on its standard input moves
+//! it on by as many more. Release builds hold none of this.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +18,8 @@ pub struct Clock(Source);
 enum Source {
     System,
     Manual(Arc<AtomicU64>),
+    /// The machine's, and so many milliseconds ahead of it.
+    Ahead(Arc<AtomicU64>),
 }
 
 impl Clock {
@@ -28,20 +33,32 @@ impl Clock {
         Self(Source::Manual(Arc::new(AtomicU64::new(start_ms))))
     }
 
+    /// A clock that runs as the machine's does, `by_ms` ahead of it.
+    pub fn ahead(by_ms: Millis) -> Self {
+        Self(Source::Ahead(Arc::new(AtomicU64::new(by_ms))))
+    }
+
+    /// The clock of a program that runs: the machine's, in a release build always.
+    pub fn of_the_program() -> Self {
+        #[cfg(debug_assertions)]
+        if let Some(clock) = moved_by_a_test() {
+            return clock;
+        }
+        Self::system()
+    }
+
     /// Milliseconds since the Unix epoch. A machine whose clock stands before 1970 reads as 0.
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine for the time")]
     pub fn now_ms(&self) -> Millis {
         match &self.0 {
-            Source::System => {
-                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as Millis)
-            }
+            Source::System => machine_ms(),
             Source::Manual(at) => at.load(Ordering::SeqCst),
+            Source::Ahead(by) => machine_ms().saturating_add(by.load(Ordering::SeqCst)),
         }
     }
 
-    /// Moves a manual clock forward; the machine's clock is left alone.
+    /// Moves a clock forward that is not the machine's own; that one is left alone.
     pub fn advance_ms(&self, by: Millis) {
-        if let Source::Manual(at) = &self.0 {
+        if let Source::Manual(at) | Source::Ahead(at) = &self.0 {
             at.fetch_add(by, Ordering::SeqCst);
         }
     }
@@ -54,9 +71,38 @@ impl Clock {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the one place that asks the machine for the time")]
+fn machine_ms() -> Millis {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as Millis)
+}
+
+/// The clock that a test asked for, moved on by what it writes until it writes no more.
+#[cfg(debug_assertions)]
+fn moved_by_a_test() -> Option<Clock> {
+    #[expect(clippy::disallowed_methods, reason = "a test's switch, absent from release builds")]
+    let ahead = std::env::var("CONVEY_CLOCK_AHEAD_MS").ok()?.parse().ok()?;
+    let clock = Clock::ahead(ahead);
+    let moved = clock.clone();
+    std::thread::spawn(move || {
+        for by_ms in std::io::stdin().lines().map_while(Result::ok).filter_map(|line| line.trim().parse().ok()) {
+            moved.advance_ms(by_ms);
+        }
+    });
+    Some(clock)
+}
+
 #[cfg(test)]
 mod tests {
     use super::Clock;
+
+    #[test]
+    fn a_clock_ahead_runs_with_the_machines_and_is_moved_on() {
+        let (machine, ahead) = (Clock::system(), Clock::ahead(5_000));
+        let before = machine.now_ms();
+        assert!((before + 5_000..=machine.now_ms() + 5_000).contains(&ahead.now_ms()));
+        ahead.clone().advance_ms(60_000);
+        assert!(ahead.now_ms() >= before + 65_000);
+    }
 
     #[test]
     fn clones_of_a_manual_clock_move_together() {

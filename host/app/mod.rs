@@ -71,7 +71,7 @@ impl Desk {
         let store = Store::open(config.state_dir.clone(), vault).await?;
         let cache = CodeCache::new(config.state_dir.join("compiled"));
         let cache = cache.map_err(|source| AppError::State { path: config.state_dir.join("compiled"), source })?;
-        let engine = engine(&config.limits, Some(cache))?;
+        let engine = engine(&config.limits, Some(cache))?.on_clock(clock.clone());
         engine.egress().keep_book(store.clone(), clock.clone());
         let components = Components::load(&engine, config, Consent::Kept(Some(&store), &clock)).await?;
         let stop = CancellationToken::new();

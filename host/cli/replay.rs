@@ -1,4 +1,4 @@
-//! `convey replay`: stored changes through the mapper that is live now, and only what was never told is sent.
+//! `convey replay`: stored changes through the mapper that is live now, and only what was never told or done is sent.
 
 use clap::Args;
 use serde_json::Value;
@@ -65,6 +65,17 @@ fn told(said: &Value, dry_run: bool) -> String {
         ("orphaned", "change(s) of a connection that is no more"),
         ("may_be_told", "dead event(s) that may have arrived: `convey queue retry` sends them, if that is meant"),
         ("too_late", "event(s) that the platform takes no more"),
+        ("members", if dry_run { "place(s) in audiences would change" } else { "place(s) in audiences change" }),
+        ("withheld", "place(s) in audiences that are not taken: these contacts asked since not to be disturbed"),
+        (
+            "commands",
+            if dry_run {
+                "command(s) to the CRM would be carried out"
+            } else {
+                "command(s) to the CRM are carried out"
+            },
+        ),
+        ("done_before", "command(s) that were carried out before, wait to be, or were given up"),
     ] {
         if count(key) > 0 {
             lines.push(format!("{} {what}", count(key)));

@@ -30,7 +30,7 @@ pub(super) struct Run {
 impl Run {
     pub(super) async fn run(self, context: &Context) -> Result<(), Exit> {
         let config = config::load(&context.config)?;
-        let app = App::build(config.clone(), Clock::system(), Some(context.config.clone())).await?;
+        let app = App::build(config.clone(), Clock::of_the_program(), Some(context.config.clone())).await?;
         if let KeyOrigin::Made(path) = &app.key_origin {
             context.advise(&format!(
                 "A key was made that seals what is stored: {}. Keep a copy somewhere else: without it nothing stored can be read.",

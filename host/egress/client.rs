@@ -89,6 +89,9 @@ impl Egress {
             ticket.refuse(refusal.clone());
             return Err(EgressError::Denied(refusal));
         };
+        if ticket.stop.as_ref().is_some_and(|stop| stop.is_on()) {
+            return Err(EgressError::Paused);
+        }
         if body.len() > self.limits.request_max_bytes {
             return Err(EgressError::TooLarge { part: "request body", limit: self.limits.request_max_bytes });
         }

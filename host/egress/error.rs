@@ -35,6 +35,9 @@ pub enum EgressError {
     /// The store failed where tokens are kept: nothing left.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A person paused it while the call was under way: nothing left, and nothing does until they resume it.
+    #[error("paused: nothing leaves before `convey resume`")]
+    Paused,
     /// No connection was made: nothing left, trying again is safe.
     #[error("cannot connect to {authority}")]
     Unreachable {

@@ -24,4 +24,4 @@ pub use error::EgressError;
 pub use limit::{Limiter, Limiters, Reservation, Slot, Snapshot};
 pub use pattern::Pattern;
 pub use rate::{RateHeaders, RateLimit};
-pub use ticket::{Ticket, Trouble};
+pub use ticket::{Stop, Ticket, Trouble};

@@ -1,6 +1,6 @@
 //! Who asks, with what right and in whose name: made by the host for one call of a guest.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::HeaderMap;
@@ -16,6 +16,22 @@ pub struct Trouble {
     pub state: GrantState,
     /// The reason and the line to type; nothing private.
     pub text: String,
+}
+
+/// What stops the requests of every ticket that has it, while it is on.
+#[derive(Debug, Default)]
+pub struct Stop(AtomicBool);
+
+impl Stop {
+    /// Switches it.
+    pub fn set(&self, on: bool) {
+        self.0.store(on, Ordering::Release);
+    }
+
+    /// Whether nothing may leave.
+    pub fn is_on(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 /// The right of one call.
@@ -41,6 +57,8 @@ pub struct Ticket {
     pub connection: Option<String>,
     /// The attempt that its requests carry.
     pub attempt: Option<i64>,
+    /// While it is on, no further request leaves.
+    pub stop: Option<Arc<Stop>>,
     sent: AtomicU32,
     held_back: AtomicU32,
     refusals: Mutex<Vec<String>>,
@@ -61,6 +79,7 @@ impl Ticket {
             lane: String::new(),
             connection: None,
             attempt: None,
+            stop: None,
             sent: AtomicU32::new(0),
             held_back: AtomicU32::new(0),
             refusals: Mutex::default(),

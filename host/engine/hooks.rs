@@ -72,7 +72,7 @@ fn in_wasi_words(error: EgressError) -> Error {
         EgressError::Denied(_) => Error::HttpRequestDenied,
         EgressError::Credential(_) | EgressError::Grant { .. } | EgressError::Store(_) => Error::ConfigurationError,
         // Nothing left: the next try may find a token.
-        EgressError::Tokenless { .. } => Error::ConnectionRefused,
+        EgressError::Tokenless { .. } | EgressError::Paused => Error::ConnectionRefused,
         EgressError::Unreachable { .. } => Error::ConnectionRefused,
         EgressError::TimedOut { .. } => Error::HttpResponseTimeout,
         EgressError::Broken => Error::ConnectionTerminated,

@@ -34,6 +34,7 @@ pub use source::{
     Signature, SignatureAlgorithm, Silence, Source, SourceError, Subject, Sweep, Telling, Work,
 };
 
+use crate::clock::Clock;
 use crate::egress::Egress;
 
 /// How often a running guest's clock is looked at.
@@ -62,6 +63,7 @@ pub struct Engine {
     egress: Egress,
     limits: GuestLimits,
     calls: Arc<Semaphore>,
+    clock: Clock,
 }
 
 impl Engine {
@@ -74,7 +76,12 @@ impl Engine {
         let wasm = wasm.map_err(|error| LoadError::Engine(format!("{error:#}")))?;
         tick(&wasm);
         let calls = Arc::new(Semaphore::new(limits.calls_in_flight));
-        Ok(Self { wasm, cache, egress, limits, calls })
+        Ok(Self { wasm, cache, egress, limits, calls, clock: Clock::system() })
+    }
+
+    /// The same, its guests told the time by `clock` instead of the machine's: what a guest takes for now is what the host does.
+    pub fn on_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// The way out that guests take, for the host's own requests.

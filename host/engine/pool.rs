@@ -10,6 +10,7 @@ use wasmtime::{Store, UpdateDeadline};
 use super::hooks::Hooks;
 use super::state::State;
 use super::{Engine, Fault, GuestLimits, LoadError, Loaded};
+use crate::clock::Clock;
 use crate::egress::{Egress, Ticket};
 
 /// How many calls an instance serves before a fresh one takes its place: what a guest leaks is bounded.
@@ -26,6 +27,7 @@ pub(super) struct Pool<B> {
     bind: fn(&mut Store<State>, &Instance) -> wasmtime::Result<B>,
     idle: Mutex<Vec<Live<B>>>,
     egress: Egress,
+    clock: Clock,
     limits: GuestLimits,
     calls: Arc<Semaphore>,
 }
@@ -69,6 +71,7 @@ impl<B> Pool<B> {
             bind,
             idle: Mutex::default(),
             egress: engine.egress.clone(),
+            clock: engine.clock.clone(),
             limits: engine.limits,
             calls: engine.calls.clone(),
         })
@@ -111,7 +114,8 @@ impl<B> Pool<B> {
     }
 
     async fn instantiate(&self, cpu: Duration) -> Result<Live<B>, Fault> {
-        let mut store = Store::new(&self.wasm, State::new(Hooks::new(self.egress.clone()), self.limits.memory_bytes));
+        let hooks = Hooks::new(self.egress.clone());
+        let mut store = Store::new(&self.wasm, State::new(hooks, self.clock.clone(), self.limits.memory_bytes));
         store.limiter(|state| &mut state.memory);
         // Every few milliseconds a busy guest lets others run, until its CPU time is used up.
         store.epoch_deadline_callback(|store| {

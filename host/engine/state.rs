@@ -1,15 +1,17 @@
 //! What one Store holds: an empty WASI, a door to egress, and the guest's limits.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{HostWallClock, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::hooks::Hooks;
 use super::meter::Meter;
+use crate::clock::Clock;
 
 /// The most a guest may write to its stderr in one call; more is a trap.
 const STDERR_BYTES: usize = 64 * 1024;
@@ -31,9 +33,9 @@ pub struct State {
 }
 
 impl State {
-    pub(super) fn new(hooks: Hooks, memory_bytes: usize) -> Self {
+    pub(super) fn new(hooks: Hooks, clock: Clock, memory_bytes: usize) -> Self {
         let stderr = MemoryOutputPipe::new(STDERR_BYTES);
-        let wasi = WasiCtx::builder().stderr(stderr.clone()).build();
+        let wasi = WasiCtx::builder().stderr(stderr.clone()).wall_clock(Wall(clock)).build();
         Self {
             wasi,
             http: WasiHttpCtx::new(),
@@ -49,6 +51,19 @@ impl State {
     /// What the guest wrote to its stderr.
     pub(super) fn stderr(&self) -> bytes::Bytes {
         self.stderr.contents()
+    }
+}
+
+/// The host's clock on a guest's wall.
+struct Wall(Clock);
+
+impl HostWallClock for Wall {
+    fn resolution(&self) -> Duration {
+        Duration::from_millis(1)
+    }
+
+    fn now(&self) -> Duration {
+        Duration::from_millis(self.0.now_ms())
     }
 }
 

@@ -48,7 +48,8 @@ impl Flow {
             for ((member, person), said) in rows.iter().zip(&people).zip(&shipment.outcomes) {
                 // A place in an audience is never too late.
                 let deadline = Millis::MAX;
-                let given = Circumstances { now, tries: member.tries + 1, jitter: fastrand::f64(), deadline };
+                let (tries, jitter) = (member.tries + 1, fastrand::f64());
+                let given = Circumstances { now, tries, jitter, deadline, rest: None };
                 let (verdict, reason) = judge_member(said, given);
                 pause = pause.or(reason);
                 // It was read from JSON a moment ago.
@@ -81,7 +82,7 @@ impl Flow {
         membership: Membership,
         people: &[UserData],
     ) -> Shipment {
-        let ticket = destination.ticket(None);
+        let ticket = destination.ticket(None, Some(self.stops.of(&destination.name)));
         let words = &destination.words;
         let sent = destination.sink.update_audience(ticket.clone(), words, audience, membership, people).await;
         for refusal in ticket.refusals() {

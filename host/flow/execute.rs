@@ -25,7 +25,7 @@ struct Errand {
 impl Flow {
     /// Carries out what is due of a connection; how many commands that was.
     pub async fn execute_once(&self, name: &str) -> Result<usize, StoreError> {
-        if !self.plan().connections.contains_key(name) || self.is_paused(name) {
+        if !self.plan().connections.contains_key(name) || self.is_paused(name) || self.is_all_paused() {
             return Ok(0);
         }
         let claimed = self.store.claim_commands(name, self.clock.now_ms(), BATCH).await?;
@@ -39,6 +39,7 @@ impl Flow {
                         tries: command.tries + 1,
                         jitter: fastrand::f64(),
                         deadline: command.created_at.saturating_add(WORTH_MS),
+                        rest: None,
                     };
                     judge_command(done, given)?
                 }

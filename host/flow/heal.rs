@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::Flow;
 use super::judge::Halt;
-use super::retry::backoff;
+use super::lanes::LOOK;
+use super::retry::rest;
 use crate::clock::Millis;
 use crate::engine::Outcome;
 use crate::store::{Pause, PauseScope, StoreError};
@@ -32,7 +33,8 @@ impl Flow {
             let next = asked.values().map(|asked| asked.next.saturating_sub(now)).min();
             let nap = async {
                 match next {
-                    Some(wait) => tokio::time::sleep(Duration::from_millis(wait.max(1))).await,
+                    // Looked at again and again: the clock may be moved.
+                    Some(wait) => tokio::time::sleep(Duration::from_millis(wait.max(1)).min(LOOK)).await,
                     None => std::future::pending().await,
                 }
             };
@@ -61,7 +63,7 @@ impl Flow {
             if before.next > self.clock.now_ms() {
                 continue;
             }
-            let ticket = destination.ticket(None);
+            let ticket = destination.ticket(None, None);
             match destination.sink.probe(ticket, &destination.words).await {
                 Ok(Outcome::Accepted(_)) => {
                     tracing::info!(destination = name, "goes on: its token works again");
@@ -73,7 +75,7 @@ impl Flow {
                 Err(fault) => tracing::warn!(destination = name, %fault, "cannot be asked whether its token works"),
             }
             let times = before.times + 1;
-            let next = self.clock.now_ms() + backoff(times, fastrand::f64(), None);
+            let next = self.clock.now_ms() + rest(times, fastrand::f64(), None);
             asked.insert(name, Asked { times, next });
         }
         Ok(())

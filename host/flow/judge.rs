@@ -17,13 +17,24 @@ pub struct Circumstances {
     pub jitter: f64,
     /// After this the item is worth nothing to the platform (or, for a delivery, to anyone).
     pub deadline: Millis,
+    /// How long whoever is asked rests anyway, in milliseconds: then the item waits as long and no longer.
+    pub rest: Option<Millis>,
 }
 
 impl Circumstances {
     /// The next try, or `None` when it would come too late.
     fn next(self, wished_ms: Option<u64>) -> Option<Millis> {
-        let at = self.now + backoff(self.tries, self.jitter, wished_ms);
+        let at = self.now + self.wait(wished_ms);
         (at < self.deadline).then_some(at)
+    }
+
+    fn wait(self, wished_ms: Option<u64>) -> Millis {
+        self.rest.unwrap_or_else(|| backoff(self.tries, self.jitter, wished_ms))
+    }
+
+    /// The next try of what only the pause of its destination holds up.
+    fn at_once(self) -> Self {
+        Self { rest: Some(0), ..self }
     }
 }
 
@@ -38,22 +49,24 @@ pub struct Halt {
 
 /// What happens to one event, and whether its destination must rest.
 pub fn judge_event(outcome: &Outcome, resend: bool, given: Circumstances) -> (Verdict, Option<Halt>) {
-    let retry = |wished_ms, reason: &str| match given.next(wished_ms) {
+    let at = |next: Option<Millis>, reason: &str| match next {
         Some(at) => Verdict::Retry { at, reason: reason.to_owned() },
         None => Verdict::Dead { reason: format!("no time is left to try again: {reason}"), expired: true },
     };
+    let retry = |wished_ms, reason: &str| at(given.next(wished_ms), reason);
+    // The destination is paused until it is granted again; then the nearest deadline goes first, not who was refused first.
+    let halted =
+        |reason: &str, heals| (at(given.at_once().next(None), reason), Some(Halt { reason: reason.to_owned(), heals }));
     match outcome {
         Outcome::Accepted(trace) => (Verdict::Done { trace: trace.clone() }, None),
         Outcome::Rejected(reason) => (Verdict::Dead { reason: reason.clone(), expired: false }, None),
         Outcome::Expired(reason) => (Verdict::Dead { reason: reason.clone(), expired: true }, None),
         Outcome::Throttled(wished) => (retry(wished.map(u64::from), "throttled"), None),
         Outcome::Unavailable(reason) => (retry(None, reason), None),
-        Outcome::Unauthorized(reason) => (retry(None, reason), Some(Halt { reason: reason.clone(), heals: true })),
-        Outcome::Blocked(reason) => (retry(None, reason), Some(Halt { reason: reason.clone(), heals: false })),
+        Outcome::Unauthorized(reason) => halted(reason, true),
+        Outcome::Blocked(reason) => halted(reason, false),
         Outcome::Unknown(_) if !resend => (Verdict::Ambiguous { resend_at: None }, None),
-        Outcome::Unknown(_) => {
-            (Verdict::Ambiguous { resend_at: Some(given.now + backoff(given.tries, given.jitter, None)) }, None)
-        }
+        Outcome::Unknown(_) => (Verdict::Ambiguous { resend_at: Some(given.now + given.wait(None)) }, None),
     }
 }
 
@@ -117,7 +130,8 @@ pub fn judge_command(done: Result<Executed, CrmError>, given: Circumstances) -> 
 mod tests {
     use super::*;
 
-    const GIVEN: Circumstances = Circumstances { now: 1_000_000, tries: 2, jitter: 0.5, deadline: 2_000_000 };
+    const GIVEN: Circumstances =
+        Circumstances { now: 1_000_000, tries: 2, jitter: 0.5, deadline: 2_000_000, rest: None };
 
     #[test]
     fn every_outcome_has_its_verdict() {
@@ -131,13 +145,22 @@ mod tests {
             (Outcome::Expired(text()), dead("why", true), None),
             (Outcome::Throttled(Some(30_000)), retry(1_031_000, "throttled"), None),
             (Outcome::Unavailable(text()), retry(1_001_000, "why"), None),
-            (Outcome::Unauthorized(text()), retry(1_001_000, "why"), halt(true)),
-            (Outcome::Blocked(text()), retry(1_001_000, "why"), halt(false)),
+            (Outcome::Unauthorized(text()), retry(1_000_000, "why"), halt(true)),
+            (Outcome::Blocked(text()), retry(1_000_000, "why"), halt(false)),
             (Outcome::Unknown(text()), Verdict::Ambiguous { resend_at: Some(1_001_000) }, None),
         ] {
             assert_eq!(judge_event(&outcome, true, GIVEN), (verdict, pause), "{outcome:?}");
         }
         assert_eq!(judge_event(&Outcome::Unknown(text()), false, GIVEN).0, Verdict::Ambiguous { resend_at: None });
+    }
+
+    #[test]
+    fn an_event_waits_as_long_as_its_destination_rests() {
+        let rests = Circumstances { rest: Some(7_000), tries: 90, ..GIVEN };
+        let (verdict, _) = judge_event(&Outcome::Unavailable("down".into()), true, rests);
+        assert_eq!(verdict, Verdict::Retry { at: 1_007_000, reason: "down".into() });
+        let (verdict, _) = judge_event(&Outcome::Unknown("lost".into()), true, rests);
+        assert_eq!(verdict, Verdict::Ambiguous { resend_at: Some(1_007_000) });
     }
 
     #[test]

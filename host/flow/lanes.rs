@@ -12,7 +12,7 @@ use crate::clock::Millis;
 use crate::store::{StoreError, Waiting};
 
 /// What waits for a time is looked for this often; what arrives is signalled.
-const LOOK: Duration = Duration::from_millis(250);
+pub(super) const LOOK: Duration = Duration::from_millis(250);
 
 /// A lane that could take nothing (another was quicker, a command is under way) is left alone for this long.
 const BREATH: Duration = Duration::from_millis(5);
@@ -124,14 +124,18 @@ impl Flow {
     }
 
     /// How many lanes a name may have: a connection one, because its memory has one writer; a destination its requests in
-    /// flight, and one for its audiences: a platform takes changes of an audience one after another.
+    /// flight, one while it is in trouble, and one for its audiences: a platform takes changes of an audience one after another.
     fn width(&self, step: Step, name: &str) -> usize {
         match step {
             Step::Meet => 1,
+            Step::Execute if self.is_all_paused() => 0,
             Step::Poll | Step::Read | Step::Translate | Step::Execute => {
                 usize::from(self.plan().connections.contains_key(name) && !self.is_paused(name))
             }
-            Step::Ship => self.plan().destinations.get(name).map_or(0, |destination| destination.in_flight),
+            Step::Ship => match self.plan().destinations.get(name) {
+                Some(destination) if !self.troubles.is_in(name) => destination.in_flight,
+                known => usize::from(known.is_some()),
+            },
             Step::Audience => usize::from(self.plan().destinations.contains_key(name)),
         }
     }

@@ -26,7 +26,9 @@ mod retry;
 mod room;
 mod sample;
 mod ship;
+mod stops;
 mod translate;
+mod trouble;
 mod turns;
 
 use std::collections::{HashMap, HashSet};
@@ -56,6 +58,8 @@ pub use translate::translate_each;
 
 use lanes::Step;
 use room::{Marks, Naps};
+use stops::Stops;
+use trouble::Troubles;
 use turns::Turns;
 
 use crate::clock::Clock;
@@ -104,6 +108,8 @@ pub struct Flow {
     turns: Turns,
     naps: Naps,
     marks: Marks,
+    troubles: Troubles,
+    stops: Stops,
     /// Where each sweep stands, as it was last stored.
     polls: Mutex<HashMap<(String, Sweep), Option<PollState>>>,
     /// Sweeps that a person asked for.
@@ -127,6 +133,8 @@ impl Flow {
             turns: Turns::default(),
             naps: Naps::default(),
             marks: Marks::default(),
+            troubles: Troubles::default(),
+            stops: Stops::default(),
             polls: Mutex::default(),
             asked: Mutex::default(),
             stop,
@@ -174,7 +182,8 @@ impl Flow {
         }
     }
 
-    /// Stops what `pause` names, durably. Nothing is claimed for sending once this returns; a batch that was claimed before goes out.
+    /// Stops what `pause` names, durably. Nothing is claimed for sending once this returns, and no request leaves: what was claimed before and has not left waits
+    /// again, what is under way is answered.
     pub async fn pause(&self, pause: Pause) -> Result<(), StoreError> {
         self.store.pause(pause).await?;
         self.look_at_pauses().await
@@ -216,16 +225,23 @@ impl Flow {
     /// Takes over what the store says is paused, and whose events are tests.
     pub async fn look_at_pauses(&self) -> Result<(), StoreError> {
         self.test_modes.store(Arc::new(self.store.test_modes(self.clock.now_ms()).await?));
-        self.pauses.store(Arc::new(self.store.pauses().await?));
+        let pauses = self.store.pauses().await?;
+        self.stops.follow(&pauses);
+        self.pauses.store(Arc::new(pauses));
         Ok(())
     }
 
-    /// Whether a connection rests. `pause --all` rests the destinations: reading and translating go on, nothing is sent.
+    /// Whether a connection rests. `pause --all` rests the destinations and what rules ask of the CRM: reading and translating go on, nothing is sent.
     fn is_paused(&self, connection: &str) -> bool {
         self.pauses
             .load()
             .iter()
             .any(|pause| matches!(&pause.scope, PauseScope::Connection(name) if name == connection))
+    }
+
+    /// Whether everything is paused.
+    fn is_all_paused(&self) -> bool {
+        self.pauses.load().iter().any(|pause| pause.scope == PauseScope::All)
     }
 
     /// Rests a connection whose grant is gone: asking on would only be refused. A location that sleeps is tried again with growing pauses.

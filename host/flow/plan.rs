@@ -9,7 +9,7 @@ use crate::clock::Millis;
 use crate::config::{Access, Schedule, WriteBack};
 use crate::contract::{ActionSource, COMMANDS, ConversionEvent, Operation};
 use crate::egress::oauth::{Client, Holder};
-use crate::egress::{Credential, Grant, Limiter, Reservation, Ticket};
+use crate::egress::{Credential, Grant, Limiter, Reservation, Stop, Ticket};
 use crate::engine::{Needs, Sink, SinkDestination, SinkProfile, Source, SourceProfile, Subject, Sweep};
 use crate::store::Brake;
 
@@ -162,12 +162,13 @@ pub struct Destination {
 const MARGIN_MS: Millis = 60 * 60 * 1_000;
 
 impl Destination {
-    /// A ticket for one call of the sink, in an attempt where it sends events.
-    pub fn ticket(&self, attempt: Option<i64>) -> Arc<Ticket> {
+    /// A ticket for one call of the sink, in an attempt where it sends events. Nothing leaves on it once `stop` is on.
+    pub fn ticket(&self, attempt: Option<i64>, stop: Option<Arc<Stop>>) -> Arc<Ticket> {
         let mut ticket = self.right.ticket(&self.credential);
         ticket.digest = Some(self.sink.loaded().digest.to_string());
         ticket.lane = format!("destination:{}", self.name);
         ticket.attempt = attempt;
+        ticket.stop = stop;
         Arc::new(ticket)
     }
 

@@ -279,7 +279,7 @@ impl Group {
         self.told(|delivery| {
             let tries = delivery.tries + 1;
             let deadline = delivery.received_at + PATIENCE_MS;
-            judge_delivery(error, Circumstances { now, tries, jitter: fastrand::f64(), deadline })
+            judge_delivery(error, Circumstances { now, tries, jitter: fastrand::f64(), deadline, rest: None })
         })
     }
 

@@ -1,5 +1,5 @@
-//! Replay: stored changes through the mapper that is live now. What was told is never told again; what the deadline has
-//! overtaken is listed; the rest is sent.
+//! Replay: stored changes through the mapper that is live now. What was told or done is never told or done again; what the deadline has
+//! overtaken is listed; the rest is sent, audiences and commands to the CRM with it.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,10 @@ use super::Flow;
 use super::translate::{settled, translate_each};
 use crate::clock::Millis;
 use crate::contract::Change;
-use crate::store::{AuditRow, Brake, NewEvent, Retold, Standing, StoreError, StoredChange, Translated, Window};
+use crate::store::{
+    AuditRow, Besides, Brake, NewEvent, Retold, Standing, StoreError, StoredChange, Translated, TranslatedChange,
+    Window,
+};
 
 /// Changes that one look at the past takes.
 const BATCH: usize = 256;
@@ -49,6 +52,14 @@ pub struct Replayed {
     pub may_be_told: u64,
     /// Events that the platform takes no more.
     pub too_late: u64,
+    /// Places in audiences that are taken or given up, or would be.
+    pub members: u64,
+    /// Places in audiences that are not taken because the contact asked since not to be disturbed.
+    pub withheld: u64,
+    /// Commands to the CRM that are carried out, or would be.
+    pub commands: u64,
+    /// Commands that were carried out before, wait to be, or were given up.
+    pub done_before: u64,
     /// The first of those that are sent.
     pub to_send: Vec<Named>,
     /// The first of those that are too late.
@@ -97,8 +108,11 @@ impl Flow {
             }
         }
         if !replay.dry_run && report.changes > 0 {
-            let (now, said) =
-                (self.clock.now_ms(), format!("{} event(s) of {} change(s)", report.sent, report.changes));
+            let Replayed { sent, changes, members, commands, .. } = &report;
+            let said = format!(
+                "{sent} event(s), {members} place(s) in audiences and {commands} command(s) of {changes} change(s)"
+            );
+            let now = self.clock.now_ms();
             let act = AuditRow::act(now, &replay.by, "queue".to_owned(), "replay".to_owned());
             self.store.note(AuditRow { outcome: Some(said), ..act });
             self.store.note_down().await?;
@@ -142,37 +156,64 @@ impl Flow {
             }
         }
         let answers = translate_each(&generation.mapper, &changes).await;
-        let mut proposed: Vec<(i64, NewEvent)> = Vec::new();
-        for ((row, change), answer) in rows.into_iter().zip(&changes).zip(answers) {
-            match settled(&connection, row, change, answer).answer {
-                Translated::Events(events) => {
-                    let meant = |event: &NewEvent| replay.rule.as_ref().is_none_or(|rule| *rule == event.rule);
-                    let events = events.into_iter().filter(meant);
-                    proposed.extend(events.map(|event| (row, NewEvent { brake: Brake::OFF, ..event })));
+        let (mut proposed, mut about) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+        for ((row, change), answer) in rows.into_iter().zip(changes).zip(answers) {
+            let translated = settled(&connection, row, &change, answer);
+            match translated.answer {
+                Translated::Events(_) => {
+                    proposed.push(meant(translated, replay.rule.as_deref()));
+                    about.push(change);
                 }
                 Translated::Dead { .. } => report.dead += 1,
                 Translated::Skip { .. } | Translated::Retry { .. } => report.skipped += 1,
             }
         }
         let now = self.clock.now_ms();
-        let names = proposed.iter().map(|(_, event)| (event.destination.clone(), event.event_id.clone())).collect();
-        let standings = self.store.standings(names).await?;
-        let mut retold: Vec<Retold> = Vec::new();
-        for ((row, event), standing) in proposed.into_iter().zip(standings) {
-            if !report.count(&event, standing, now) {
-                continue;
-            }
-            match retold.last_mut().filter(|last| last.change == row) {
-                Some(last) => last.events.push(event),
-                None => retold.push(Retold { change: row, events: vec![event] }),
-            }
+        let events = proposed.iter().flat_map(|retold| &retold.events);
+        let names = events.map(|event| (event.destination.clone(), event.event_id.clone())).collect();
+        let mut standings = self.store.standings(names).await?.into_iter();
+        for retold in &mut proposed {
+            // One was asked for each.
+            retold.events.retain(|event| standings.next().is_some_and(|standing| report.count(event, standing, now)));
         }
-        if !replay.dry_run && !retold.is_empty() {
-            self.store.settle_retold(generation.id, now, retold).await?;
-            self.wake.ship.notify_one();
+        let besides = self.store.besides(proposed.clone()).await?;
+        for ((retold, besides), change) in proposed.iter_mut().zip(besides).zip(&about) {
+            report.count_besides(retold, besides, change);
+        }
+        proposed.retain(|Retold { events, wishes, commands, .. }| {
+            !(events.is_empty() && wishes.is_empty() && commands.is_empty())
+        });
+        if !replay.dry_run && !proposed.is_empty() {
+            self.store.settle_retold(generation.id, now, proposed).await?;
+            for step in [&self.wake.ship, &self.wake.audience, &self.wake.execute] {
+                step.notify_one();
+            }
         }
         Ok(())
     }
+}
+
+/// What a change asks for, by this rule if one is named. A person looks at a replay: there is no brake.
+fn meant(translated: TranslatedChange, rule: Option<&str>) -> Retold {
+    let is_meant = |of: &str| rule.is_none_or(|rule| rule == of);
+    let TranslatedChange { row, answer, mut commands, mut wishes, .. } = translated;
+    let events = match answer {
+        Translated::Events(events) => events.into_iter().filter(|event| is_meant(&event.rule)),
+        Translated::Dead { .. } | Translated::Skip { .. } | Translated::Retry { .. } => {
+            return Retold { change: row, events: Vec::new(), wishes, commands };
+        }
+    };
+    let events = events.map(|event| NewEvent { brake: Brake::OFF, ..event }).collect();
+    wishes.retain(|wish| is_meant(&wish.rule));
+    commands.retain(|command| is_meant(&command.rule));
+    Retold { change: row, events, wishes, commands }
+}
+
+/// Whether a contact asked not to be disturbed after this change of theirs, as their newest change has it.
+fn has_withdrawn(change: &Change, newest: Option<&[u8]>) -> bool {
+    let newest = newest.and_then(|bytes| serde_json::from_slice::<Change>(bytes).ok());
+    let asks = |change: &Change| change.contact.consent.do_not_disturb;
+    newest.is_some_and(|newest| asks(&newest) && !asks(change))
 }
 
 impl Replayed {
@@ -192,6 +233,31 @@ impl Replayed {
         let sent = untold && event.deadline > now;
         self.replaced += u64::from(sent && standing == Standing::Unsent);
         sent
+    }
+
+    /// Counts what a change asks for besides events, and leaves in it what is to be taken in.
+    fn count_besides(&mut self, retold: &mut Retold, besides: Besides, change: &Change) {
+        let withdrawn = has_withdrawn(change, besides.newest.as_deref());
+        let (mut wishes, mut commands) = (besides.wishes.into_iter(), besides.commands.into_iter());
+        retold.wishes.retain(|wish| {
+            let differs = wishes.next().unwrap_or_default();
+            let withheld = differs && wish.join && withdrawn;
+            self.withheld += u64::from(withheld);
+            self.members += u64::from(differs && !withheld);
+            differs && !withheld
+        });
+        retold.commands.retain(|_| match commands.next().flatten() {
+            Some(Standing::New | Standing::Unsent) => {
+                self.commands += 1;
+                true
+            }
+            Some(Standing::Told | Standing::MayBeTold) => {
+                self.done_before += 1;
+                false
+            }
+            // Its event is not told, so there is nothing to write back.
+            None => false,
+        });
     }
 }
 

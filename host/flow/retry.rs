@@ -6,6 +6,8 @@ use crate::clock::Millis;
 const FIRST_MS: u64 = 1_000;
 /// No wait is longer.
 const CAP_MS: u64 = 10 * 60 * 1_000;
+/// A rest grows no more after so many failures: it is 64 s at most.
+const REST_TIMES: u32 = 7;
 /// No wait is shorter: what is jittered to nothing would hammer.
 const LEAST_MS: u64 = 200;
 
@@ -21,6 +23,12 @@ pub fn backoff(tries: u32, jitter: f64, wished_ms: Option<u64>) -> Millis {
     drawn.max(LEAST_MS).max(if wished == 0 { 0 } else { wished + drawn.min(FIRST_MS) })
 }
 
+/// How long a destination rests that has failed `times` times in a row: one that is down is asked once in a while, and soon enough that nobody waits long for one
+/// that is back. The remote's own wish is a lower bound here too.
+pub(super) fn rest(times: u32, jitter: f64, wished_ms: Option<u64>) -> Millis {
+    backoff(times.min(REST_TIMES), jitter, wished_ms)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,6 +40,8 @@ mod tests {
         assert_eq!(backoff(4, 1.0, None), 8_000);
         assert_eq!(backoff(40, 1.0, None), CAP_MS);
         assert_eq!(backoff(1, 0.0, Some(5_000)), 5_000);
+        assert_eq!((rest(2, 1.0, None), rest(90, 1.0, None)), (2_000, 64_000));
+        assert_eq!(rest(90, 0.0, Some(600_000)), 600_000);
     }
 
     proptest! {

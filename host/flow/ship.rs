@@ -4,7 +4,9 @@
 use super::Flow;
 use super::heal::resting;
 use super::judge::{Circumstances, judge_event};
+use super::lanes::Step;
 use super::plan::Destination;
+use super::trouble::is_general;
 use crate::contract::ConversionEvent;
 use crate::engine::{Fault, Outcome, Shipment};
 use crate::store::{Claim, ShipSettlement, StoreError, StoredEvent, Verdict};
@@ -41,9 +43,15 @@ impl Flow {
             crash::point("after-send");
             outcome = attempt_word(&outcomes);
             let now = self.clock.now_ms();
+            // What a pause cut off says nothing of the platform.
+            let stopped = self.stops.of(name).is_on();
+            let rest = if stopped { Some(0) } else { self.troubles.after(name, &outcomes, fastrand::f64()) };
+            if let Some(rest) = rest.filter(|_| !stopped) {
+                self.naps.nap(Step::Ship, name, now + rest);
+            }
             for (event, said) in rows.iter().zip(&outcomes) {
-                let given =
-                    Circumstances { now, tries: event.tries + 1, jitter: fastrand::f64(), deadline: event.deadline };
+                let (tries, jitter, deadline) = (event.tries + 1, fastrand::f64(), event.deadline);
+                let given = Circumstances { now, tries, jitter, deadline, rest: rest.filter(|_| is_general(said)) };
                 let (verdict, halt) = judge_event(said, destination.resend, given);
                 items.push((event.row, verdict));
                 pause = pause.or(halt);
@@ -77,7 +85,7 @@ impl Flow {
 
     /// One outcome an event. A sink that breaks before anything left is narrowed down by halving; after that nobody knows what arrived.
     async fn deliver(&self, destination: &Destination, attempt: i64, events: &[ConversionEvent]) -> Vec<Outcome> {
-        let ticket = destination.ticket(Some(attempt));
+        let ticket = destination.ticket(Some(attempt), Some(self.stops.of(&destination.name)));
         let delivered = destination.sink.deliver(ticket.clone(), &self.words(destination), events).await;
         for refusal in ticket.refusals() {
             tracing::warn!(destination = %destination.name, "{refusal}");

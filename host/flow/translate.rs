@@ -8,7 +8,7 @@ use crate::clock::Millis;
 use crate::contract::{Change, Effect, Membership, Proposal, Trigger, kind, skip_code};
 use crate::engine::{Fault, FaultKind, Mapper, Translation};
 use crate::store::{
-    Braked, NewEvent, StoreError, StoredChange, Translated, TranslatedChange, TranslationSettlement, Wish,
+    AuditRow, Braked, NewEvent, StoreError, StoredChange, Translated, TranslatedChange, TranslationSettlement, Wish,
 };
 
 /// The most changes one call carries over the border.
@@ -51,6 +51,9 @@ impl Flow {
         items.extend(answered.map(|((row, change), answer)| settled(&connection, row, &change, answer)));
         let settlement = TranslationSettlement { generation: generation.id, now: self.clock.now_ms(), items };
         for Braked { destination, rule, most } in self.store.settle_translated(settlement).await? {
+            let (lane, told) = (format!("destination:{destination}"), format!("more than {most} events in an hour"));
+            let act = AuditRow::act(self.clock.now_ms(), "convey", lane, format!("brake {rule}"));
+            self.store.note(AuditRow { outcome: Some(told), ..act });
             tracing::error!(
                 destination,
                 rule,

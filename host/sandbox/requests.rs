@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::faults;
 use super::world::{World, lock};
+use crate::clock::Millis;
 
 /// How many requests are kept; older ones are only counted.
 const KEPT: usize = 1_000;
@@ -29,6 +30,8 @@ pub enum Side {
 /// One request that was answered (or cut off, then with the status it would have had).
 #[derive(Clone, Debug, Serialize)]
 pub struct Asked {
+    /// When it arrived, milliseconds since the epoch.
+    at: Millis,
     side: Side,
     method: String,
     path: String,
@@ -101,6 +104,7 @@ type Noting = (Arc<World>, Side, Arc<[&'static str]>);
 
 /// Notes a request on its way out. An operation is named by its method and its route; one without a route is `unknown`.
 async fn note(State((world, side, patterns)): State<Noting>, request: Request, next: Next) -> Response {
+    let at = world.time.now_ms();
     let method = request.method().to_string();
     let path = request.uri().path().to_owned();
     let operation = match patterns.iter().find(|pattern| fits(pattern, &path)) {
@@ -108,7 +112,7 @@ async fn note(State((world, side, patterns)): State<Noting>, request: Request, n
         None => "unknown".to_owned(),
     };
     let response = next.run(request).await;
-    world.requests.note(operation, Asked { side, method, path, status: response.status().as_u16() });
+    world.requests.note(operation, Asked { at, side, method, path, status: response.status().as_u16() });
     response
 }
 

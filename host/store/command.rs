@@ -215,6 +215,12 @@ impl Rows<'_> {
         }
     }
 
+    /// Whether a key was carried out, as far as is remembered.
+    pub(super) fn was_carried_out(&self, connection: &str, key: &str) -> Result<bool, StoreError> {
+        let mut query = self.db.prepare_cached("SELECT 1 FROM command WHERE lookup = ?1 AND state = 'done'")?;
+        Ok(query.exists([self.command(connection, key)])?)
+    }
+
     fn command(&self, connection: &str, key: &str) -> Lookup {
         self.keys.vault().lookup("command", &[connection, key])
     }

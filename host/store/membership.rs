@@ -151,19 +151,7 @@ impl Rows<'_> {
     ) -> Result<bool, StoreError> {
         let id = [wish.destination.as_str(), wish.audience.as_str()];
         let (wanted, order) = (word(wish.join), (int(wish.occurred_at), change));
-        let standing = self
-            .db
-            .prepare_cached(
-                "SELECT row, wanted, occurred_at, change, state, sealed, put_in FROM membership
-                 WHERE destination = ?1 AND audience = ?2 AND subject = ?3",
-            )?
-            .query_row(params![wish.destination, wish.audience, owner], |row| {
-                let order = (row.get(2)?, row.get(3)?);
-                let (wanted, state, sealed) = (row.get(1)?, row.get(4)?, row.get(5)?);
-                Ok(Standing { row: row.get(0)?, wanted, order, state, sealed, put_in: row.get(6)? })
-            })
-            .optional()?;
-        let Some(standing) = standing else {
+        let Some(standing) = self.standing_wish(owner, wish)? else {
             let sealed = self.seal("membership", &id, owner, &wish.bytes)?;
             self.db
                 .prepare_cached(
@@ -188,10 +176,7 @@ impl Rows<'_> {
         if standing.order > order {
             return Ok(false);
         }
-        let same = |sealed: &[u8]| Ok::<_, StoreError>(self.open("membership", &id, owner, sealed)? == wish.bytes);
-        // Whoever leaves leaves by what they were put in by: another name for them is no news.
-        let repeated = standing.wanted == wanted && standing.state != "dead" && (!wish.join || same(&standing.sealed)?);
-        if repeated {
+        if self.is_repeated(&standing, owner, wish)? {
             self.db
                 .prepare_cached("UPDATE membership SET occurred_at = ?2, change = ?3 WHERE row = ?1")?
                 .execute(params![standing.row, order.0, order.1])?;
@@ -199,7 +184,7 @@ impl Rows<'_> {
         }
         // A leave that has not been sent and is taken back: the platform has them as they are wanted.
         let still_in = match &standing.put_in {
-            Some(put_in) if wish.join && standing.state != "in_flight" => same(put_in)?,
+            Some(put_in) if wish.join && standing.state != "in_flight" => self.is_same(put_in, owner, wish)?,
             _ => false,
         };
         let sealed = self.seal("membership", &id, owner, &wish.bytes)?;
@@ -223,6 +208,35 @@ impl Rows<'_> {
                 still_in,
             ])?;
         Ok(true)
+    }
+
+    /// Whether a wish would make a difference if it were taken now.
+    pub(super) fn would_differ(&self, change: i64, owner: &Lookup, wish: &Wish) -> Result<bool, StoreError> {
+        let Some(standing) = self.standing_wish(owner, wish)? else { return Ok(true) };
+        Ok(standing.order <= (int(wish.occurred_at), change) && !self.is_repeated(&standing, owner, wish)?)
+    }
+
+    fn standing_wish(&self, owner: &Lookup, wish: &Wish) -> Result<Option<Standing>, StoreError> {
+        let mut query = self.db.prepare_cached(
+            "SELECT row, wanted, occurred_at, change, state, sealed, put_in FROM membership
+             WHERE destination = ?1 AND audience = ?2 AND subject = ?3",
+        )?;
+        let found = query.query_row(params![wish.destination, wish.audience, owner], |row| {
+            let order = (row.get(2)?, row.get(3)?);
+            let (wanted, state, sealed) = (row.get(1)?, row.get(4)?, row.get(5)?);
+            Ok(Standing { row: row.get(0)?, wanted, order, state, sealed, put_in: row.get(6)? })
+        });
+        Ok(found.optional()?)
+    }
+
+    /// Whoever leaves leaves by what they were put in by: another name for them is no news.
+    fn is_repeated(&self, standing: &Standing, owner: &Lookup, wish: &Wish) -> Result<bool, StoreError> {
+        let as_before = standing.wanted == word(wish.join) && standing.state != "dead";
+        Ok(as_before && (!wish.join || self.is_same(&standing.sealed, owner, wish)?))
+    }
+
+    fn is_same(&self, sealed: &[u8], owner: &Lookup, wish: &Wish) -> Result<bool, StoreError> {
+        Ok(self.open("membership", &[&wish.destination, &wish.audience], owner, sealed)? == wish.bytes)
     }
 
     /// Takes a contact out of every audience they were put in before `at`, when they said that they do not want to be.

@@ -86,7 +86,7 @@ pub use pause::{Pause, PauseScope};
 pub use poll::{PollState, PollSummary, PolledPage, PutPage, Sweep};
 pub use queue::{QueueFilter, QueueGroup, QueueKind, QueueRow, QueueState};
 pub use reading::{ReadDelivery, ReadGroup, ReadSettlement, Told};
-pub use replay::{Retold, Standing, Window};
+pub use replay::{Besides, Retaken, Retold, Standing, Window};
 pub use report::Taken;
 pub use restore::Restored;
 pub use status::{ChangeStatus, ConnectionStatus, DestinationStatus, HeldLocation, Missed, Status};

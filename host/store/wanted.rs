@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::change::TranslationSettlement;
 use super::lane::{Lanes, Waiting};
+use super::replay::Standing;
 use super::rows::{Rows, int, nat, sort_opened};
 use super::{Store, StoreError};
 use crate::clock::Millis;
@@ -203,6 +204,47 @@ impl Rows<'_> {
                 owner,
                 sealed,
             ])?;
+        Ok(())
+    }
+
+    /// Where a command of this key stands, and its row where it has one.
+    pub(super) fn command_standing(&self, connection: &str, key: &str) -> Result<(Standing, Option<i64>), StoreError> {
+        let mut query = self
+            .db
+            .prepare_cached("SELECT row, state, length(sealed) > 0 FROM wanted WHERE connection = ?1 AND key = ?2")?;
+        let found = query
+            .query_row([connection, key], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, bool>(2)?)));
+        if let Some((row, state, is_whole)) = found.optional()? {
+            let standing = if state == "dead" && is_whole { Standing::Unsent } else { Standing::Told };
+            return Ok((standing, Some(row)));
+        }
+        let done = self.was_carried_out(connection, key)?;
+        Ok((if done { Standing::Told } else { Standing::New }, None))
+    }
+
+    /// Whether the event that a command waits for is delivered, or still can be.
+    pub(super) fn is_awaited(&self, (destination, event_id): &(String, String)) -> Result<bool, StoreError> {
+        let state: Option<String> = self
+            .db
+            .prepare_cached("SELECT state FROM outbox WHERE destination = ?1 AND event_id = ?2")?
+            .query_row([destination, event_id], |row| row.get(0))
+            .optional()?;
+        match state {
+            Some(state) => Ok(matches!(state.as_str(), "done" | "waiting" | "in_flight")),
+            None => self.was_told(destination, event_id),
+        }
+    }
+
+    /// Lets a dead command go once more, by its row: whether anything of it was done is asked when it is carried out.
+    pub(super) fn want_again(&self, row: i64, now: Millis) -> Result<(), StoreError> {
+        self.db
+            .prepare_cached(
+                "UPDATE wanted SET due_at = ?2, tries = 0, reason = NULL, done_at = NULL,
+                        state = CASE WHEN EXISTS (SELECT 1 FROM outbox WHERE outbox.row = wanted.event AND outbox.state <> 'done')
+                                     THEN 'held' ELSE 'waiting' END
+                 WHERE row = ?1 AND state = 'dead'",
+            )?
+            .execute(params![row, int(now)])?;
         Ok(())
     }
 

@@ -1,9 +1,12 @@
 //! When it cannot take more it says so, keeps what it has, and takes more as soon as it can.
 
-use convey::sandbox::Kind;
+use std::fs;
+
+use convey::sandbox::{Fault, Faults, Kind, Options, Play, Sandbox};
 use rustix::process::{Resource, Rlimit, prlimit};
 
-use crate::rig::{Convey, accepted_ids, eventually, sandbox};
+use crate::memory::{Watch, resident_kib};
+use crate::rig::{Convey, accepted_ids, eventually, options, sandbox};
 use crate::wire::{self, letters_of};
 
 async fn ready(convey: &Convey) -> u16 {
@@ -76,5 +79,67 @@ async fn above_the_high_water_mark_senders_are_asked_to_come_back() {
     assert!(convey.stop().await.success());
     let book = convey.book().await;
     book.assert_all_told(letters.iter().map(|letter| letter.id.as_str()));
+    book.assert_exact(&book.event_ids(), &accepted_ids(&sandbox, &sandbox.summary().dataset));
+}
+
+/// How large the store is on disk, its write-ahead log included.
+fn on_disk(convey: &Convey) -> u64 {
+    let size = |name: &str| fs::metadata(convey.state().join(name)).map_or(0, |file| file.len());
+    size("convey.db") + size("convey.db-wal")
+}
+
+/// A source ten times as fast as the sink, which takes a thousand events in twenty seconds: what waits is on disk and not in memory, the
+/// door closes at the mark, the sender comes back, and in the end everything is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_sink_fills_the_disk_and_not_memory_until_the_door_closes() {
+    const MARK: u64 = 1_500;
+    /// More than idle, in KiB.
+    const FLAT_KIB: u64 = 64 * 1_024;
+    let sandbox = Sandbox::start(Options { contacts: 0, ..options() }).await.unwrap();
+    let mut convey = Convey::new(&sandbox.summary()).configure(|text| {
+        *text = text
+            .replace("[admin]", &format!("high_water = {MARK}\n[admin]"))
+            .replace("brake_times = 0\n", "brake_times = 0\nin_flight = 1\n")
+            .replace("\"builtin:rules\"\n", "\"builtin:rules\"\nsettings = \"rules.toml\"\n");
+        text.push_str("[limits]\nrequest_timeout_ms = 120000\n");
+    });
+    convey.file("rules.toml", "respect_do_not_disturb = false\n[events]\ncontact-created = \"Lead\"\n");
+    convey.start().await;
+    let kinds = vec![Kind::ContactCreated];
+    let play = |changes| Play {
+        changes,
+        rate: 500.0,
+        kinds: kinds.clone(),
+        target: convey.hook(),
+        retry_ms: 200,
+        tries: 1_000,
+        ..Play::default()
+    };
+    let first = sandbox.play(play(50)).await.unwrap();
+    convey.drained().await;
+    let (idle, small) = (resident_kib(convey.pid()).unwrap(), on_disk(&convey));
+    let watch = Watch::of(convey.pid());
+    sandbox.set_faults(Faults { crm: None, ads: Some(Fault { latency_ms: 20_000, ..Fault::default() }) });
+    let closing = async {
+        eventually("the door closes", async || (ready(&convey).await == 503).then_some(())).await;
+        let status = convey.status().await.unwrap()["status"].clone();
+        let waits = |row: &serde_json::Value| row["waiting"].as_u64().unwrap_or_default();
+        let all =
+            waits(&status["connections"]["acme"]) + waits(&status["changes"]) + waits(&status["destinations"]["ads"]);
+        assert!(all >= MARK, "{status}");
+        assert!(on_disk(&convey) > small + MARK * 1_024, "what waits is on disk: {} bytes", on_disk(&convey));
+        sandbox.set_faults(Faults::default());
+    };
+    let (rest, ()) = tokio::join!(sandbox.play(play(3_000)), closing);
+    let rest = rest.unwrap();
+    assert_eq!(rest.refused, 0, "whoever is asked to come back does");
+    assert!(rest.fired.iter().any(|fired| fired.tries > 1), "some were asked to");
+    convey.drained().await;
+    let most = watch.most_kib();
+    assert!(most < idle + FLAT_KIB, "{} MiB, and {} MiB at most", idle / 1_024, most / 1_024);
+    eventually("it is ready again", async || (ready(&convey).await == 200).then_some(())).await;
+    assert!(convey.stop().await.success());
+    let book = convey.book().await;
+    book.assert_all_told(first.fired.iter().chain(&rest.fired).map(|fired| fired.webhook_id.as_str()));
     book.assert_exact(&book.event_ids(), &accepted_ids(&sandbox, &sandbox.summary().dataset));
 }

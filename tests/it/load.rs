@@ -1,13 +1,10 @@
 //! Many locations of a slow CRM at once: the pipeline keeps up, in little memory, and nobody waits for one that answers slowly.
 
-use std::fs;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use convey::sandbox::{Fault, Faults, Kind, Locations, Options, Play, Sandbox};
-use rustix::process::Pid;
 
+use crate::memory::Watch;
 use crate::polls::scene::connect;
 use crate::rig::{Convey, ROOM, eventually, options, sandbox};
 
@@ -17,13 +14,6 @@ const RATE: usize = 5;
 const LATENCY_MS: u64 = 300;
 /// The most memory that may be resident, in KiB.
 const MOST_KIB: u64 = 300 * 1_024;
-
-/// What a process holds in memory now, in KiB.
-fn resident_kib(process: Pid) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{}/status", process.as_raw_nonzero())).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse().ok()
-}
 
 /// So many locations for so long; what is left when the last webhook was taken is worked off within `drained_in`.
 #[expect(clippy::print_stderr, reason = "the figures are what the test is run for")]
@@ -35,15 +25,7 @@ async fn keeps_up(locations: usize, seconds: usize, drained_in: Duration) {
     let crm = Fault { latency_ms: LATENCY_MS, ..Fault::default() };
     sandbox.set_faults(Faults { crm: Some(crm), ads: None });
 
-    let most = Arc::new(AtomicU64::new(0));
-    let (process, seen) = (convey.pid(), most.clone());
-    let watch = tokio::spawn(async move {
-        let mut ticks = tokio::time::interval(Duration::from_millis(200));
-        while let Some(now) = resident_kib(process) {
-            seen.fetch_max(now, Ordering::Relaxed);
-            ticks.tick().await;
-        }
-    });
+    let watch = Watch::of(convey.pid());
     let rate = (locations * RATE) as f64;
     let play = Play {
         changes: locations * RATE * seconds,
@@ -59,8 +41,7 @@ async fn keeps_up(locations: usize, seconds: usize, drained_in: Duration) {
     let ended = Instant::now();
     convey.drained().await;
     let left = ended.elapsed();
-    watch.abort();
-    let most = most.load(Ordering::Relaxed);
+    let most = watch.most_kib();
     eprintln!(
         "{locations} locations, {} deliveries taken in {taken_in:.1?}; the rest was told after {left:.1?}; {} MiB resident at most",
         played.fired.len(),

@@ -217,6 +217,102 @@ async fn a_replay_tells_what_was_never_told_and_nothing_twice() {
     assert_eq!((&change["state"], &change["generation"]["id"]), (&"done".into(), &change["events"][0]["generation"]));
 }
 
+const ASKING: &str = r#"
+respect_do_not_disturb = false
+[[rule]]
+name = "joins"
+on = "contact-created"
+audience = { join = "VIP customers" }
+[[rule]]
+name = "welcome"
+on = "contact-created"
+command = { add_tags = ["from convey"] }
+[[rule]]
+name = "lead"
+on = "contact-created"
+event = "Lead"
+"#;
+
+/// Whatever a mapping asks for later of what has happened: audiences and commands too, each once, and nobody is put in who asked meanwhile not to be
+/// disturbed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replay_takes_places_in_audiences_and_carries_out_commands_once() {
+    let sandbox = sandbox(1, 1).await;
+    let letters = letters_of(&sandbox, Kind::ContactCreated, 12).await;
+    let audience = sandbox.summary().audience;
+    let mut convey = Convey::new(&sandbox.summary()).configure(|text| {
+        *text = text
+            .replace("\"builtin:rules\"\n", "\"builtin:rules\"\nsettings = \"first.toml\"\n")
+            .replace("[connection.acme]\n", "[connection.acme]\naccess = \"write\"\nwrite_back_note = \"told\"\n");
+        text.push_str(&format!("[destination.ads.settings.audiences]\n\"VIP customers\" = \"{audience}\"\n"));
+    });
+    convey.file("first.toml", QUIET);
+    let asking = convey.file("asking.toml", ASKING);
+    convey.start().await;
+    for letter in &letters {
+        letter.insist(&convey.hook()).await;
+    }
+    convey.drained().await;
+    // One of those who do not mind to be disturbed changes their mind.
+    let vendor = Vendor::of(&sandbox);
+    let mut gone = None;
+    for letter in &letters {
+        let contact = vendor.contact(&id_of(letter)).await;
+        if contact["dnd"] != true && contact["email"].is_string() {
+            gone = Some(id_of(letter));
+        }
+    }
+    let gone = gone.unwrap();
+    sandbox.subscribe(Some(Subscription { retries: 3, ..Subscription::plain(convey.hook()) })).unwrap();
+    vendor.api(Method::PUT, &format!("/contacts/{gone}"), &serde_json::json!({"dnd": true})).await;
+    eventually("their wish is known", async || {
+        let why = convey.command(&["why", &gone]).await.json();
+        let changes = why["why"]["changes"].as_array()?.clone();
+        changes.iter().any(|change| change["kind"] == "consent-changed" && change["state"] == "skipped").then_some(())
+    })
+    .await;
+
+    convey.command(&["mapper", "swap", "--settings", asking.to_str().unwrap()]).await.json();
+    let replay = ["replay", "--since", "30d"];
+    let dry = convey.command(&[&replay[..], &["--dry-run"]].concat()).await.json();
+    let all = letters.len() as u64;
+    let count = |said: &Value, key: &str| said[key].as_u64().unwrap();
+    assert_eq!((count(&dry, "members"), count(&dry, "withheld")), (all - 1, 1), "{dry}");
+    assert_eq!(count(&dry, "commands"), all + count(&dry, "sent"), "a tag each, and a note of each event: {dry}");
+    let of_one = convey.command(&[&replay[..], &["--dry-run", "--rule", "welcome"]].concat()).await.json();
+    assert_eq!((count(&of_one, "members"), count(&of_one, "commands"), count(&of_one, "sent")), (0, all, 0));
+    assert!(sandbox.members(&audience).unwrap().is_empty(), "a dry run asks nobody for anything");
+
+    let said = convey.command(&replay).await.json();
+    for key in ["sent", "members", "withheld", "commands"] {
+        assert_eq!(said[key], dry[key], "{key}: {said}");
+    }
+    let carried_out = async || {
+        eventually("all is carried out", async || {
+            let status = convey.status().await?["status"].clone();
+            let (commands, members) =
+                (&status["commands"]["acme"], &status["destinations"]["ads"]["audiences"]["VIP customers"]);
+            let left = commands["waiting"].as_u64()? + commands["held"].as_u64()? + members["waiting"].as_u64()?;
+            (left == 0).then_some((commands["done"].as_u64()?, members["joined"].as_u64()?))
+        })
+        .await
+    };
+    assert_eq!(carried_out().await, (count(&said, "commands"), all - 1));
+    convey.drained().await;
+    let again = convey.command(&replay).await.json();
+    assert_eq!(["sent", "members", "commands"].map(|key| count(&again, key)), [0, 0, 0], "{again}");
+    assert_eq!(again["done_before"], said["commands"], "{again}");
+    carried_out().await;
+    assert_eq!(convey.spoken().matches("given up").count(), 0);
+    for letter in &letters {
+        let notes = vendor.of_contact(&id_of(letter), "notes").await;
+        let told = notes.iter().filter(|note| note["body"] == "told").count();
+        assert!(told <= 1, "{notes:?}");
+        assert!(vendor.contact(&id_of(letter)).await["tags"].to_string().contains("from convey"));
+    }
+    assert!(convey.stop().await.success());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_made_in_use_takes_the_stores_place_and_nothing_is_told_twice() {
     let sandbox = sandbox(1, 1).await;

@@ -1,11 +1,12 @@
 //! Stopping: every send at once, the whole program in order; and a changed configuration without stopping at all.
 
-use convey::sandbox::{Fault, Faults, Kind, Locations, Play};
+use convey::clock::Clock;
+use convey::sandbox::{Fault, Faults, Kind, Locations, Play, Sandbox};
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::rig::{Convey, accepted_ids, asked, eventually, sandbox, second_connection};
-use crate::wire::{letters, letters_of};
+use crate::wire::{self, letters, letters_of};
 
 /// How many events wait for the destination.
 async fn waiting(convey: &Convey) -> u64 {
@@ -64,6 +65,68 @@ async fn pause_all_stops_every_send_and_takes_what_comes_until_resumed() {
     let told = accepted_ids(&sandbox, &sandbox.summary().dataset);
     book.assert_exact(&book.event_ids(), &told);
     assert_eq!(told.len(), book.event_ids().len());
+}
+
+/// When each request for events arrived at the platform, of the last thousand to anybody: milliseconds since the epoch.
+async fn arrivals(sandbox: &Sandbox) -> Vec<u64> {
+    let book = wire::get(&format!("{}/requests", sandbox.summary().control), &[]).await.unwrap().json();
+    let is_send = |row: &&Value| row["side"] == "ads" && row["path"].as_str().unwrap().ends_with("/events");
+    book["requests"].as_array().unwrap().iter().filter(is_send).map(|row| row["at"].as_u64().unwrap()).collect()
+}
+
+/// While deliveries keep coming and refused batches are being halved, request after request: by the platform's own record, nothing arrives once
+/// a second has passed since the pause was said.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pause_all_stops_every_send_within_a_second_under_load() {
+    /// How long the platform takes for an answer, in milliseconds: a batch with bad events takes many of these.
+    const LATENCY_MS: u64 = 250;
+    let sandbox = sandbox(1, 1).await;
+    let letters = letters_of(&sandbox, Kind::ContactCreated, 400).await;
+    let ads = Fault { latency_ms: LATENCY_MS, reject_share: 0.1, ..Fault::default() };
+    let mut convey = Convey::new(&sandbox.summary());
+    convey.start().await;
+    convey.command(&["pause", "--all"]).await.json();
+    let (before, during) = letters.split_at(300);
+    for letter in before {
+        letter.insist(&convey.hook()).await;
+    }
+    eventually("a batch waits", async || (waiting(&convey).await >= 150).then_some(())).await;
+    sandbox.set_faults(Faults { crm: None, ads: Some(ads.clone()) });
+    convey.command(&["resume", "--all"]).await.json();
+    let hook = convey.hook();
+    let coming = async {
+        for letter in during {
+            letter.insist(&hook).await;
+        }
+    };
+    let paused = async {
+        eventually("batches are being halved", async || (arrivals(&sandbox).await.len() >= 2).then_some(())).await;
+        convey.command(&["pause", "--all"]).await.json();
+        Clock::system().now_ms()
+    };
+    let ((), paused_at) = tokio::join!(coming, paused);
+    eventually("what was under way has ended, and the rest waits", async || {
+        let status = convey.status().await?["status"].clone();
+        let left = status["connections"]["acme"]["waiting"].as_u64()? + status["changes"]["waiting"].as_u64()?;
+        (left + status["destinations"]["ads"]["in_flight"].as_u64()? == 0).then_some(())
+    })
+    .await;
+    let requests = arrivals(&sandbox).await;
+    let late: Vec<u64> = requests.iter().map(|at| at.saturating_sub(paused_at)).filter(|late| *late > 1_000).collect();
+    assert!(late.is_empty(), "milliseconds after the pause: {late:?}, of {} requests", requests.len());
+    let status = convey.status().await.unwrap()["status"]["destinations"]["ads"].clone();
+    let left = status["waiting"].as_u64().unwrap() + status["retrying"].as_u64().unwrap();
+    assert!(left >= 100, "it was stopped in the middle: {status}");
+
+    sandbox.set_faults(Faults { crm: None, ads: Some(Fault { latency_ms: 0, ..ads.clone() }) });
+    convey.command(&["resume", "--all"]).await.json();
+    convey.drained().await;
+    assert!(convey.stop().await.success());
+    let book = convey.book().await;
+    let told = accepted_ids(&sandbox, &sandbox.summary().dataset);
+    let good = book.event_ids().into_iter().filter(|id| !ads.rejects(id)).collect();
+    book.assert_exact(&good, &told);
+    assert!(book.ambiguous.is_empty(), "what had not left when it was stopped is no doubt");
 }
 
 /// SIGTERM in the middle of everything: what is under way ends, nothing is left in between, and the next life needs to guess nothing.

@@ -16,8 +16,8 @@ use convey::sandbox::{Allowance, Options, Sandbox, Summary};
 use convey::store::{Account, AmbiguousAttempt, Generation, Store};
 use convey::vault::Vault;
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, interval, timeout};
 
@@ -37,20 +37,20 @@ pub fn skipped(test: &str, why: &str) {
 
 /// Looks until there is something to see.
 pub async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
-    eventually_within(PATIENCE, what, look).await
+    looked(look).await.unwrap_or_else(|| panic!("not within {PATIENCE:?}: {what}"))
 }
 
-/// The same for what pauses by design, for so long.
-pub async fn eventually_within<T>(patience: Duration, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + patience;
+/// The same; none when patience is at its end.
+async fn looked<T>(mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + PATIENCE;
     let mut ticks = interval(Duration::from_millis(20));
-    loop {
+    while Instant::now() < deadline {
         ticks.tick().await;
         if let Some(seen) = look().await {
-            return seen;
+            return Some(seen);
         }
-        assert!(Instant::now() < deadline, "not within {patience:?}: {what}");
     }
+    None
 }
 
 /// A sandbox on free ports whose CRM may be asked as often as anybody likes.
@@ -85,6 +85,8 @@ pub struct Convey {
     child: Option<Child>,
     spoken: Arc<Mutex<Vec<u8>>>,
     log: &'static str,
+    /// How far its clock is ahead of the machine's, in milliseconds; none: it has the machine's.
+    ahead_ms: Option<u64>,
 }
 
 impl Convey {
@@ -98,7 +100,8 @@ impl Convey {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
         let config = config(summary, dataset, port);
-        let convey = Self { folder, config, port, child: None, spoken: Arc::default(), log: "convey=info,warn" };
+        let convey =
+            Self { folder, config, port, child: None, spoken: Arc::default(), log: "convey=info,warn", ahead_ms: None };
         convey.file("crm.token", &summary.crm_token);
         convey.file("ads.token", &summary.ads_token);
         // Every test compiles the same components: they share what is compiled.
@@ -120,6 +123,26 @@ impl Convey {
     pub fn log_everything(mut self) -> Self {
         self.log = "debug";
         self
+    }
+
+    /// Gives it a clock that runs with the machine's and that [`Convey::pass`] moves on.
+    pub fn on_a_clock(mut self) -> Self {
+        self.ahead_ms = Some(0);
+        self
+    }
+
+    /// Lets time pass, for the vendors and for it: at once, over all its lives.
+    pub async fn pass(&mut self, sandbox: &Sandbox, span: Duration) {
+        let by_ms = span.as_millis() as u64;
+        let url = format!("{}/clock", sandbox.summary().control);
+        let headers = [("content-type", "application/json")];
+        let moved = wire::deliver(&url, &headers, json!({ "advance_ms": by_ms }).to_string().into()).await.unwrap();
+        assert_eq!(moved.status, 200, "{moved:?}");
+        *self.ahead_ms.as_mut().expect("it has a clock of its own") += by_ms;
+        if let Some(stdin) = self.child.as_mut().and_then(|child| child.stdin.as_mut()) {
+            stdin.write_all(format!("{by_ms}\n").as_bytes()).await.unwrap();
+            stdin.flush().await.unwrap();
+        }
     }
 
     /// Writes a text beside the configuration.
@@ -180,6 +203,9 @@ impl Convey {
         if let Some(at) = crash_at {
             command.env("CONVEY_CRASH_AT", at);
         }
+        if let Some(ahead_ms) = self.ahead_ms {
+            command.env("CONVEY_CLOCK_AHEAD_MS", ahead_ms.to_string()).stdin(Stdio::piped());
+        }
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
         tokio::spawn(drain(child.stderr.take().unwrap(), self.spoken.clone()));
         let stdout = child.stdout.take().unwrap();
@@ -188,7 +214,7 @@ impl Convey {
     }
 
     fn surround(&self, command: &mut Command) {
-        for known in ["CONVEY_CONFIG", "CONVEY_CRASH_AT", "CONVEY_LOG", "CONVEY_LOG_FORMAT"] {
+        for known in ["CONVEY_CONFIG", "CONVEY_CRASH_AT", "CONVEY_CLOCK_AHEAD_MS", "CONVEY_LOG", "CONVEY_LOG_FORMAT"] {
             command.env_remove(known);
         }
         command.arg("--config").arg(self.folder.path().join("convey.toml")).stdin(Stdio::null());
@@ -256,16 +282,20 @@ impl Convey {
 
     /// Waits until nothing waits any more in any step.
     pub async fn drained(&self) {
-        eventually("nothing waits any more", async || {
+        let mut last = Value::Null;
+        let look = async || {
             let status = self.status().await?["status"].clone();
+            last.clone_from(&status);
             let waits = |group: &str, keys: &[&str]| -> u64 {
                 let rows = status[group].as_object().into_iter().flatten();
                 rows.flat_map(|(_, row)| keys.iter().filter_map(|key| row[*key].as_u64())).sum()
             };
             let reading = waits("connections", &["waiting"]) + status["changes"]["waiting"].as_u64()?;
             (reading + waits("destinations", &["waiting", "retrying", "in_flight"]) == 0).then_some(())
-        })
-        .await;
+        };
+        if looked(look).await.is_none() {
+            panic!("something waits still: {last}\n{}", self.spoken());
+        }
     }
 
     /// What it wrote down. It must have ended.
@@ -273,7 +303,7 @@ impl Convey {
         assert!(self.child.is_none(), "it still runs");
         let vault = Arc::new(Vault::open(&self.state(), None).unwrap().0);
         let store = Store::open(self.state(), vault).await.unwrap();
-        let changes = store.recent_changes(10_000).await.unwrap();
+        let changes = store.recent_changes(1_000_000).await.unwrap();
         Book {
             accounts: store.account(None).await.unwrap(),
             ambiguous: store.ambiguous().await.unwrap(),
