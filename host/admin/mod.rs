@@ -8,6 +8,7 @@ mod preview;
 mod replay;
 mod test_mode;
 mod token;
+mod verify;
 
 use std::sync::Arc;
 
@@ -75,6 +76,7 @@ impl Admin {
             .route("/crm/{connection}/probe", post(crm::probe))
             .route("/crm/{connection}/look", post(crm::look))
             .route("/replay", post(replay::replay))
+            .route("/verify", post(verify::verify))
             .route("/operate", post(operate::take))
             .route("/auth", get(auth::status))
             .route("/auth/{target}/login", post(auth::login))

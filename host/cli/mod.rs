@@ -37,6 +37,7 @@ mod status;
 mod sync;
 mod test_mode;
 mod translate;
+mod verify;
 mod why;
 mod written;
 
@@ -104,6 +105,8 @@ enum Command {
     Queue(queue::Queue),
     /// Show why something was sent, or not: every hop, every attempt
     Why(why::Why),
+    /// Prove that what is stored comes out again of the mapper and settings that made it, byte for byte
+    Verify(verify::Verify),
     /// Translate stored changes once more, and send what was never told
     Replay(replay::Replay),
     /// Write delivered events with their contacts and campaigns
@@ -198,6 +201,7 @@ async fn obey(command: Command, context: &Context) -> Result<(), Exit> {
         Command::Status => status::run(context).await,
         Command::Queue(queue) => queue.run(context).await,
         Command::Why(why) => why.run(context).await,
+        Command::Verify(verify) => verify.run(context).await,
         Command::Replay(replay) => replay.run(context).await,
         Command::Export(export) => export.run(context).await,
         Command::Backup(backup) => backup.run(context).await,

@@ -116,6 +116,7 @@ impl Flow {
             cases,
             diff: serde_json::to_string(&diff).ok(),
             started_at: self.clock.now_ms(),
+            connection: None,
         };
         let id = self.store.commit_generation(row).await?;
         Ok(self.publish(mapper, Generation { id, mapper: ready }))
@@ -141,15 +142,15 @@ impl Flow {
 
     async fn history(&self, mapper: &str) -> Result<Vec<crate::store::Generation>, StoreError> {
         let mut history = self.store.generations(HISTORY).await?;
-        history.retain(|generation| generation.written.mapper == mapper);
+        history.retain(|generation| generation.written.mapper == mapper && generation.was_live());
         Ok(history)
     }
 
-    async fn component(&self, digest: &str) -> Result<Vec<u8>, SwapError> {
+    pub(super) async fn component(&self, digest: &str) -> Result<Vec<u8>, SwapError> {
         self.store.component(digest).await?.ok_or_else(|| SwapError::Gone(digest.to_owned()))
     }
 
-    async fn load(&self, name: String, component: Vec<u8>) -> Result<crate::engine::Loaded, SwapError> {
+    pub(super) async fn load(&self, name: String, component: Vec<u8>) -> Result<crate::engine::Loaded, SwapError> {
         let engine = self.engine().clone();
         let loaded = tokio::task::spawn_blocking(move || engine.load(&name, &component)).await;
         let loaded = loaded.map_err(|error| PrepareError::Compiler(error.to_string()))?;

@@ -3,6 +3,7 @@
 mod audience;
 mod blank;
 mod case;
+mod compare;
 mod crm;
 mod effects;
 mod execute;
@@ -28,6 +29,7 @@ mod sample;
 mod ship;
 mod translate;
 mod turns;
+mod verify;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -38,6 +40,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
 pub use case::{Case, CaseError, alone};
+pub use compare::{Changed, Difference, How, Turn, difference};
 pub use crm::{CrmError, Executed};
 pub use effects::effects_json;
 pub use export::Exported;
@@ -53,6 +56,7 @@ pub use replay::{Replay, Replayed};
 pub use retry::backoff;
 pub use sample::changes as sample_changes;
 pub use translate::translate_each;
+pub use verify::{Proof, Unequal, Verify};
 
 use lanes::Step;
 use room::{Marks, Naps};

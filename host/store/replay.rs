@@ -145,13 +145,14 @@ impl Rows<'_> {
             .query_row([retold.change], |row| row.get(0))
             .optional()?;
         let Some(owner) = owner else { return Ok(0) };
-        let mut taken = 0;
+        let (mut taken, making) = (0, self.making(retold.change, settlement.generation)?);
+        let of_change = (retold.change, making);
         // A person looked at it before: no brake, and no usual hour either.
         let mut pace = Pace::default();
         for event in &retold.events {
             taken += match self.standing(&event.destination, &event.event_id)? {
-                (Standing::New, _) => u64::from(self.add_event(settlement, retold.change, &owner, event, &mut pace)?),
-                (Standing::Unsent, Some(row)) => self.replace_event(settlement, retold.change, &owner, event, row)?,
+                (Standing::New, _) => u64::from(self.add_event(settlement, of_change, &owner, event, &mut pace)?),
+                (Standing::Unsent, Some(row)) => self.replace_event(settlement, of_change, &owner, event, row)?,
                 _ => 0,
             };
         }
@@ -171,7 +172,7 @@ impl Rows<'_> {
     fn replace_event(
         &self,
         settlement: &TranslationSettlement,
-        change: i64,
+        (change, making): (i64, i64),
         owner: &Lookup,
         event: &NewEvent,
         row: i64,
@@ -182,7 +183,7 @@ impl Rows<'_> {
             .prepare_cached(
                 "UPDATE outbox SET change = ?2, generation = ?3, rule = ?4, name = ?5, occurred_at = ?6, deadline = ?7,
                         state = 'waiting', due_at = ?8, created_at = ?8, tries = 0, reason = NULL, trace = NULL,
-                        done_at = NULL, subject = ?9, sealed = ?10
+                        done_at = NULL, subject = ?9, sealed = ?10, making = ?11
                  WHERE row = ?1",
             )?
             .execute(params![
@@ -196,6 +197,7 @@ impl Rows<'_> {
                 int(settlement.now),
                 owner,
                 sealed,
+                making,
             ])?;
         Ok(replaced as u64)
     }

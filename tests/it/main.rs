@@ -45,5 +45,6 @@ mod tap;
 mod templates;
 mod translate;
 mod vendor;
+mod verify;
 mod wire;
 mod words;
