@@ -30,6 +30,7 @@ mod replay;
 mod run;
 mod sandbox;
 pub mod setup;
+mod shadow;
 mod simulate;
 mod smoke;
 mod stage;
@@ -146,6 +147,9 @@ enum Command {
     /// Write, try, swap and roll back mappers
     #[command(subcommand)]
     Mapper(mapper::Mapper),
+    /// Run a mapper beside the live one, see how it differs, and promote it
+    #[command(subcommand)]
+    Shadow(shadow::Shadow),
     /// Begin with a template, check a mapping, and see what it would say
     Mapping(mapping::Mapping),
     /// List, inspect, export and approve components
@@ -220,6 +224,7 @@ async fn obey(command: Command, context: &Context) -> Result<(), Exit> {
         Command::Sync(sync) => sync.run(context).await,
         Command::Backfill(backfill) => backfill.run(context).await,
         Command::Mapper(mapper) => mapper.run(context).await,
+        Command::Shadow(shadow) => shadow.run(context).await,
         Command::Mapping(mapping) => mapping.run(context).await,
         Command::Component(component) => component.run(context).await,
         Command::Completions { shell } => {

@@ -26,6 +26,7 @@ mod replay;
 mod retry;
 mod room;
 mod sample;
+mod shadow;
 mod ship;
 mod translate;
 mod turns;
@@ -44,7 +45,7 @@ pub use compare::{Changed, Difference, How, Turn, difference};
 pub use crm::{CrmError, Executed};
 pub use effects::effects_json;
 pub use export::Exported;
-pub use generation::{Generation, Reason, SwapError};
+pub use generation::{Beside, Generation, Reason, RolledBack, SwapError};
 pub use login::{GrantStatus, LoginError, Opened, Redirected};
 pub use meet::{company_holder, holder_name};
 pub use operate::{Operation, operate};
@@ -55,6 +56,7 @@ pub use quality::{Missing, Quality, Remedy, quality};
 pub use replay::{Replay, Replayed};
 pub use retry::backoff;
 pub use sample::changes as sample_changes;
+pub use shadow::{Asked as ShadowAsked, Gate, Promoted, Promotion, Scope, ShadowError, ShadowReport, Stage, Tally};
 pub use translate::translate_each;
 pub use verify::{Proof, Unequal, Verify};
 
@@ -105,6 +107,8 @@ pub struct Flow {
     test_modes: ArcSwap<Vec<TestMode>>,
     /// Whether the steps run; at rest a person's command stands alone.
     running: AtomicBool,
+    shadows: shadow::Shadows,
+    staged: ArcSwap<HashMap<String, Arc<shadow::Staged>>>,
     turns: Turns,
     naps: Naps,
     marks: Marks,
@@ -128,6 +132,8 @@ impl Flow {
             pauses: ArcSwap::default(),
             test_modes: ArcSwap::default(),
             running: AtomicBool::new(false),
+            shadows: shadow::Shadows::default(),
+            staged: ArcSwap::default(),
             turns: Turns::default(),
             naps: Naps::default(),
             marks: Marks::default(),

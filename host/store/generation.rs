@@ -109,6 +109,22 @@ impl Store {
         .await
     }
 
+    /// The one component whose digest begins so; none if there is none, or more than one.
+    ///
+    /// # Errors
+    /// As the database has it.
+    pub async fn component_named(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let digest = digest.to_owned();
+        self.read(move |rows| {
+            let mut query = rows
+                .db
+                .prepare_cached("SELECT bytes FROM component WHERE substr(digest, 1, length(?1)) = ?1 LIMIT 2")?;
+            let mut found: Vec<Vec<u8>> = query.query_map([digest], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            Ok(if found.len() == 1 { found.pop() } else { None })
+        })
+        .await
+    }
+
     /// The component with this digest.
     ///
     /// # Errors

@@ -41,6 +41,16 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Recalls a generation alone.
+    ///
+    /// # Errors
+    /// As the disk has it; then nothing has happened.
+    pub async fn recall(&self, bad: i64, now: Millis) -> Result<Recalled, StoreError> {
+        self.write("recall", 0, move |rows| rows.recall(bad, now)).await
+    }
+}
+
 impl Rows<'_> {
     /// Whether a generation may settle nothing any more.
     pub(super) fn is_recalled(&self, generation: i64) -> Result<bool, StoreError> {

@@ -95,6 +95,18 @@ impl Store {
         .await
     }
 
+    /// Says anew what a shadow is given.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub async fn rescope_shadow(&self, id: i64, scope: String) -> Result<(), StoreError> {
+        self.write("rescope_shadow", scope.len(), move |rows| {
+            rows.db.prepare_cached("UPDATE shadow SET scope = ?2 WHERE id = ?1")?.execute(params![id, scope])?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Moves a shadow that has not ended on to `state`; with a time it has ended.
     ///
     /// # Errors

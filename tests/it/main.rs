@@ -39,6 +39,8 @@ mod polls;
 mod program;
 mod queue;
 mod rig;
+mod shadow;
+mod shadow_cost;
 mod signatures;
 mod swap;
 mod tap;
