@@ -106,7 +106,7 @@ enum Command {
     Queue(queue::Queue),
     /// Show why something was sent, or not: every hop, every attempt
     Why(why::Why),
-    /// Prove that what is stored comes out again of the mapper and settings that made it, byte for byte
+    /// Prove that what is stored comes out again of what made it, byte for byte
     Verify(verify::Verify),
     /// Translate stored changes once more, and send what was never told
     Replay(replay::Replay),

@@ -178,6 +178,7 @@ impl Flow {
                 tracing::error!(%error, "a step broke");
             }
         }
+        self.note_shadows().await;
         self.running.store(false, Ordering::Release);
         if let Err(error) = self.rest().await {
             tracing::warn!(%error, "cannot write down what was spent: the next start takes it for all");

@@ -260,6 +260,7 @@ async fn every_event_says_what_made_it_and_a_running_convey_proves_it() {
         assert_eq!(made[key].as_str().map(str::len), Some(64), "{key}: {event}");
     }
     assert_eq!(made["contract"], convey::contract::CONTRACT);
+    assert!(convey::engine::World::Mapper.interface().ends_with(convey::contract::CONTRACT));
     assert_eq!(made["host"], env!("CARGO_PKG_VERSION"));
     assert_eq!(event["attempts"][0]["sink_digest"].as_str().map(str::len), Some(64), "{event}");
     let (said, proof) = verify(&convey, &[&id]).await;

@@ -420,4 +420,12 @@ impl Flow {
         }
         Ok(())
     }
+
+    /// Writes down what was seen of every shadow, at the program's end.
+    pub(super) async fn note_shadows(&self) {
+        let all: Vec<Arc<Running>> = self.shadows.0.load().values().cloned().collect();
+        for running in all {
+            worker::note(self, &running).await;
+        }
+    }
 }

@@ -143,7 +143,8 @@ async fn part_of(running: &Running, part: &[Seen], broken: &mut VecDeque<bool>) 
     meter.spent()
 }
 
-async fn note(flow: &Flow, running: &Running) {
+/// Writes down what was seen, unless that is written down already.
+pub(super) async fn note(flow: &Flow, running: &Running) {
     let report = serde_json::to_string(&*running.tally()).unwrap_or_default();
     if *running.noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner) == report {
         return;
