@@ -17,6 +17,9 @@ pub use types::{
     Effect, FieldValue, Hashed, Membership, Operation, Origin, Proposal, Skip, SkipCode, TaskDraft, Trigger, UserData,
 };
 
+/// The version of the contract that this host speaks.
+pub const CONTRACT: &str = "0.1.0";
+
 /// SHA-256 of a component's bytes, of a mapping's settings, or of a profile: the name of its content.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);

@@ -13,7 +13,8 @@ use serde_json::Value;
 
 use super::{Admin, Failed};
 use crate::contract::Digest;
-use crate::flow::{Candidate, Case, Diff, Generation, Prepared, Reason, SwapError};
+use crate::flow::{Candidate, Case, Diff, Generation, Prepared, Reason, RolledBack, SwapError};
+use crate::store::Recalled;
 
 /// A mapper that is proposed. What is left out stays as it is.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -21,11 +22,17 @@ use crate::flow::{Candidate, Case, Diff, Generation, Prepared, Reason, SwapError
 pub struct Proposed {
     /// The component in base64; none: the live one.
     pub component: Option<String>,
+    /// Instead of it: the first digits of the digest of one that is kept.
+    #[serde(default)]
+    pub digest: Option<String>,
     /// The settings as TOML text; none: the live ones.
     pub settings: Option<String>,
     /// Cases it must pass, as in case files.
     #[serde(default)]
     pub cases: Vec<Value>,
+    /// With a roll back: what the live one has not told yet is withdrawn.
+    #[serde(default)]
+    pub recall: bool,
     /// Who proposes it.
     #[serde(default)]
     pub who: String,
@@ -48,6 +55,8 @@ pub struct SwapReport {
     pub compared: usize,
     /// Those whose effects would be others.
     pub differing: usize,
+    /// What was withdrawn, if that was asked for.
+    pub recalled: Option<Recalled>,
     /// How long making it ready took, in milliseconds.
     pub prepare_ms: u64,
     /// How long making it live took, in milliseconds.
@@ -112,7 +121,10 @@ pub(super) async fn roll_back(
 ) -> Result<Json<SwapReport>, Failed> {
     let committing = Instant::now();
     let reason = Reason { origin: "rollback", who: proposed.who, note: proposed.note };
-    let generation = admin.flow.roll_back(&name, reason).await?;
+    let (flow, recall) = (admin.flow.clone(), proposed.recall);
+    let rolled = tokio::spawn(async move { flow.roll_back(&name, reason, recall).await }).await;
+    let rolled = rolled.map_err(|error| Failed(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))??;
+    let RolledBack { generation, recalled } = rolled;
     let loaded = generation.mapper.loaded();
     Ok(Json(SwapReport {
         generation: generation.id,
@@ -121,6 +133,7 @@ pub(super) async fn roll_back(
         cases: 0,
         compared: 0,
         differing: 0,
+        recalled,
         prepare_ms: 0,
         commit_ms: committing.elapsed().as_millis() as u64,
     }))
@@ -139,11 +152,17 @@ impl Admin {
     ) -> Result<(Candidate, Vec<Case>, Reason), Failed> {
         let live = self.live(name)?;
         let unusable = |text: String| Failed(StatusCode::BAD_REQUEST, text);
-        let component = match proposed.component {
-            Some(text) => {
+        let component = match (proposed.component, proposed.digest) {
+            (Some(text), _) => {
                 STANDARD.decode(text).map_err(|error| unusable(format!("component is not base64: {error}")))?
             }
-            None => {
+            (None, Some(digest)) => {
+                let kept = self.flow.store.component_named(&digest).await?;
+                kept.ok_or_else(|| {
+                    unusable(format!("no one component that is kept has a digest that begins with `{digest}`"))
+                })?
+            }
+            (None, None) => {
                 let digest = live.mapper.loaded().digest.to_string();
                 self.flow.store.component(&digest).await?.ok_or(SwapError::Gone(digest))?
             }
@@ -166,6 +185,7 @@ fn report(generation: i64, prepared: &Prepared, prepare_ms: u64, commit_ms: u64)
         cases: prepared.cases,
         compared,
         differing,
+        recalled: None,
         prepare_ms,
         commit_ms,
     }

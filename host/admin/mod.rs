@@ -6,8 +6,10 @@ mod mapper;
 mod operate;
 mod preview;
 mod replay;
+mod shadow;
 mod test_mode;
 mod token;
+mod verify;
 
 use std::sync::Arc;
 
@@ -24,6 +26,8 @@ pub use auth::Brought;
 pub use crm::{Command, Look, Probe};
 pub use mapper::{Proposed, SwapReport};
 pub use preview::Foreseen;
+pub use replay::ReplayedWith;
+pub use shadow::{Begin, Promote};
 pub use test_mode::{TestModeBegun, TestModeEnded};
 pub use token::{Token, read_address, write_address};
 
@@ -70,11 +74,17 @@ impl Admin {
             .route("/mapper/{name}/preview", post(preview::preview))
             .route("/mapper/{name}/swap", post(mapper::swap))
             .route("/mapper/{name}/rollback", post(mapper::roll_back))
+            .route("/shadow/{name}", get(shadow::report))
+            .route("/shadow/{name}/start", post(shadow::start))
+            .route("/shadow/{name}/promote", post(shadow::promote))
+            .route("/shadow/{name}/stop", post(shadow::stop))
             .route("/crm/{connection}/ask", post(crm::ask))
             .route("/crm/{connection}/execute", post(crm::execute))
             .route("/crm/{connection}/probe", post(crm::probe))
             .route("/crm/{connection}/look", post(crm::look))
             .route("/replay", post(replay::replay))
+            .route("/replay/{name}", post(replay::replay_with))
+            .route("/verify", post(verify::verify))
             .route("/operate", post(operate::take))
             .route("/auth", get(auth::status))
             .route("/auth/{target}/login", post(auth::login))

@@ -9,7 +9,7 @@ use super::{AppError, granting};
 use crate::builtin::builtin;
 use crate::clock::Clock;
 use crate::config::{ComponentRef, Config};
-use crate::contract::Operation;
+use crate::contract::{Digest, Operation};
 use crate::egress::{Allow, Grant};
 use crate::engine::{Engine, LoadError, Loaded, Sink, SinkProfile, Source, SourceProfile};
 use crate::flow::Right;
@@ -113,6 +113,17 @@ pub fn bytes_of(place: &str, component: &ComponentRef) -> Result<Vec<u8>, AppErr
             path: path.clone(),
             source,
         }),
+        ComponentRef::Pinned(component, pinned) => {
+            let bytes = bytes_of(place, component)?;
+            let digest = Digest::of(&bytes).to_string();
+            if digest == *pinned {
+                return Ok(bytes);
+            }
+            let text = format!(
+                "its component is pinned to {pinned}, and the bytes are {digest}. If these are meant, write component = \"{component}@sha256:{digest}\""
+            );
+            Err(AppError::Written { place: place.to_owned(), text })
+        }
     }
 }
 
@@ -134,9 +145,7 @@ async fn agree(
     match consent {
         Consent::Unasked => Ok(()),
         Consent::Given(store, clock, by) => granting::grant(store, clock, place, &asked, by).await,
-        Consent::Kept(store, clock) => {
-            granting::check(store, clock, place, &asked, matches!(component, ComponentRef::Builtin(_))).await
-        }
+        Consent::Kept(store, clock) => granting::check(store, clock, place, &asked, component.is_builtin()).await,
     }
 }
 

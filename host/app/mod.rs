@@ -126,6 +126,7 @@ impl App {
         for (name, candidate) in planning::candidates(&config)? {
             flow.start_mapper(&name, candidate).await.map_err(|error| AppError::Mapper { name, error })?;
         }
+        flow.resume_shadows().await.map_err(|error| AppError::Mapper { name: "shadow".to_owned(), error })?;
         // Before anything is sent: attempts of an earlier life are judged by their destination's policy.
         let policy: HashMap<String, Ambiguity> = config
             .destinations

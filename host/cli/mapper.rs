@@ -18,6 +18,7 @@ use crate::app;
 use crate::config::{self, Config};
 use crate::engine::{Source, World};
 use crate::flow::{Candidate, Case, prepare};
+use crate::store::Recalled;
 
 #[derive(Subcommand)]
 pub(super) enum Mapper {
@@ -35,6 +36,9 @@ pub(super) enum Mapper {
         /// Why, for the history
         #[arg(long)]
         note: Option<String>,
+        /// Withdraw what the live one has not told yet, and translate its changes again
+        #[arg(long)]
+        recall: bool,
     },
     /// Which mapper with which settings was live since when
     History {
@@ -70,12 +74,13 @@ impl Mapper {
             Mapper::New(new) => new.run(context),
             Mapper::Test(change) => change.test(context).await,
             Mapper::Swap(change) => change.swap(context).await,
-            Mapper::Rollback { name, note } => {
-                let proposed = Proposed { who: "operator".to_owned(), note, ..Proposed::default() };
+            Mapper::Rollback { name, note, recall } => {
+                let proposed = Proposed { who: "operator".to_owned(), note, recall, ..Proposed::default() };
                 let report: SwapReport = door(context)?.post(&format!("/mapper/{name}/rollback"), &proposed).await?;
                 context.print(&report, || {
+                    let recalled = report.recalled.as_ref().map(recalled).unwrap_or_default();
                     format!(
-                        "generation {} is live: mapper {}, settings {}, in {} ms",
+                        "generation {} is live: mapper {}, settings {}, in {} ms{recalled}",
                         report.generation,
                         &report.digest[..12],
                         &report.settings_hash[..12],
@@ -96,10 +101,24 @@ fn door(context: &Context) -> Result<Door, Exit> {
     Ok(Door::running(&config.state_dir)?)
 }
 
+fn recalled(recalled: &Recalled) -> String {
+    let Recalled { events, commands, wishes, changes, left } = recalled;
+    let mut line = format!(
+        "\n{events} event(s), {commands} command(s) and {wishes} wish(es) for audiences are withdrawn; {changes} change(s) are translated again"
+    );
+    if *left > 0 {
+        line.push_str(&format!("\n{left} event(s) are on their way or may have arrived: they stay"));
+    }
+    line
+}
+
 fn history_table(history: &[Value]) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let mut rows =
-        vec![["generation", "since", "origin", "mapper", "settings", "who", "note"].map(str::to_owned).to_vec()];
+    let mut rows = vec![
+        ["generation", "since", "origin", "mapper", "settings", "who", "cases", "differing", "note"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     rows.extend(history.iter().map(|row| {
         let since = row["started_at"].as_i64().and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
         let since = since.map(|since| format!("{since:.0}")).unwrap_or_default();
@@ -111,10 +130,21 @@ fn history_table(history: &[Value]) -> String {
             short("mapper_digest"),
             short("settings_hash"),
             text(&row["who"]),
+            row["cases"].to_string(),
+            differing(&row["diff"]),
             text(&row["note"]),
         ]
     }));
     table(&rows)
+}
+
+/// `3 of 200`: what a generation was seen to tell otherwise before it was live.
+fn differing(diff: &Value) -> String {
+    let diff: Value = diff.as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    match (diff["differing"].as_u64(), diff["compared"].as_u64()) {
+        (Some(differing), Some(compared)) if compared > 0 => format!("{differing} of {compared}"),
+        _ => String::new(),
+    }
 }
 
 impl Change {
@@ -184,6 +214,8 @@ impl Change {
         let component = self.component()?.map(|bytes| STANDARD.encode(bytes));
         Ok(Proposed {
             component,
+            digest: None,
+            recall: false,
             settings: self.settings()?,
             cases,
             who: "operator".to_owned(),

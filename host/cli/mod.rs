@@ -30,6 +30,7 @@ mod replay;
 mod run;
 mod sandbox;
 pub mod setup;
+mod shadow;
 mod simulate;
 mod smoke;
 mod stage;
@@ -37,6 +38,7 @@ mod status;
 mod sync;
 mod test_mode;
 mod translate;
+mod verify;
 mod why;
 mod written;
 
@@ -104,6 +106,8 @@ enum Command {
     Queue(queue::Queue),
     /// Show why something was sent, or not: every hop, every attempt
     Why(why::Why),
+    /// Prove that what is stored comes out again of what made it, byte for byte
+    Verify(verify::Verify),
     /// Translate stored changes once more, and send what was never told
     Replay(replay::Replay),
     /// Write delivered events with their contacts and campaigns
@@ -143,6 +147,9 @@ enum Command {
     /// Write, try, swap and roll back mappers
     #[command(subcommand)]
     Mapper(mapper::Mapper),
+    /// Run a mapper beside the live one, see how it differs, and promote it
+    #[command(subcommand)]
+    Shadow(shadow::Shadow),
     /// Begin with a template, check a mapping, and see what it would say
     Mapping(mapping::Mapping),
     /// List, inspect, export and approve components
@@ -198,6 +205,7 @@ async fn obey(command: Command, context: &Context) -> Result<(), Exit> {
         Command::Status => status::run(context).await,
         Command::Queue(queue) => queue.run(context).await,
         Command::Why(why) => why.run(context).await,
+        Command::Verify(verify) => verify.run(context).await,
         Command::Replay(replay) => replay.run(context).await,
         Command::Export(export) => export.run(context).await,
         Command::Backup(backup) => backup.run(context).await,
@@ -216,6 +224,7 @@ async fn obey(command: Command, context: &Context) -> Result<(), Exit> {
         Command::Sync(sync) => sync.run(context).await,
         Command::Backfill(backfill) => backfill.run(context).await,
         Command::Mapper(mapper) => mapper.run(context).await,
+        Command::Shadow(shadow) => shadow.run(context).await,
         Command::Mapping(mapping) => mapping.run(context).await,
         Command::Component(component) => component.run(context).await,
         Command::Completions { shell } => {

@@ -1,13 +1,17 @@
 //! `convey replay`: stored changes through the mapper that is live now, and only what was never told or done is sent.
 
+use std::path::PathBuf;
+
+use anyhow::Context as _;
 use clap::Args;
 use serde_json::Value;
 
-use super::Context;
 use super::client::Door;
 use super::output::{Exit, heads, table};
 use super::queue::{each, text};
 use super::written::{Since, rfc3339};
+use super::{Context, shadow};
+use crate::admin::{Proposed, ReplayedWith};
 use crate::clock::Clock;
 use crate::config;
 use crate::flow::Replay as Asked;
@@ -36,15 +40,46 @@ pub(super) struct Replay {
     /// Say what would be sent, and send nothing
     #[arg(long)]
     dry_run: bool,
+    /// By this component, whatever is live: its file, or the digest of one that is kept
+    #[arg(long, value_name = "FILE|DIGEST")]
+    mapper: Option<PathBuf>,
+    /// By these settings, whatever is live
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// With --mapper or --settings: send what was never told
+    #[arg(long, conflicts_with = "dry_run")]
+    send: bool,
+    /// With --mapper or --settings: the mapper's name in the configuration whose connections are meant
+    #[arg(long, default_value = "default")]
+    name: String,
+    /// With --send: why, for the history
+    #[arg(long, requires = "send")]
+    note: Option<String>,
 }
 
 impl Replay {
     pub(super) async fn run(self, context: &Context) -> Result<(), Exit> {
         let door = Door::running(&config::load(&context.config)?.state_dir)?;
         let now = Clock::system().now_ms();
-        let Self { since, until, connection, contact, rule, dry_run } = self;
+        let Self { since, until, connection, contact, rule, dry_run, mapper, settings, send, name, note } = self;
         let window = Window { since: since.from(now), until: until.map(|until| until.from(now)), connection, contact };
-        let said: Value = door.post("/replay", &Asked { window, rule, dry_run, by: "operator".to_owned() }).await?;
+        let who = "operator".to_owned();
+        let asked = Asked { window, rule, dry_run, by: who.clone() };
+        if mapper.is_none() && settings.is_none() {
+            let said: Value = door.post("/replay", &asked).await?;
+            return context.print(&said, || told(&said, dry_run));
+        }
+        if !dry_run && !send {
+            let text =
+                "with another mapper or settings say what is meant: --dry-run looks, --send sends what was never told";
+            return Err(Exit::Asked(text.to_owned()));
+        }
+        let (component, digest) = mapper.map(shadow::given).transpose()?.unwrap_or_default();
+        let read =
+            |path: PathBuf| std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()));
+        let settings = settings.map(read).transpose()?;
+        let proposed = Proposed { component, digest, settings, who, note, ..Proposed::default() };
+        let said: Value = door.post(&format!("/replay/{name}"), &ReplayedWith { replay: asked, proposed }).await?;
         context.print(&said, || told(&said, dry_run))
     }
 }

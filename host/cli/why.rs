@@ -131,6 +131,18 @@ fn event_lines(event: &Value) -> String {
         let trace = text(event, "trace");
         lines.push_str(&if trace.is_empty() { "\n".to_owned() } else { format!(", trace {trace}\n") });
     }
+    if event["made_by"].is_object() {
+        let made = &event["made_by"];
+        let by = |key: &str| short(&text(made, key));
+        lines.push_str(&format!(
+            "    made by source {}, mapper {}, settings {}, contract {}, convey {}\n",
+            by("source_digest"),
+            by("mapper_digest"),
+            by("settings_hash"),
+            text(made, "contract"),
+            text(made, "host"),
+        ));
+    }
     if event["may_repeat"] == true {
         lines.push_str("    an attempt had no answer: the platform may have it twice, under one id\n");
     }

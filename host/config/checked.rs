@@ -62,6 +62,9 @@ pub struct Admin {
     pub allow_remote: bool,
 }
 
+/// What stands before a digest that a component is pinned to.
+pub(super) const PIN: &str = "@sha256:";
+
 /// Where a component's bytes come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ComponentRef {
@@ -69,6 +72,19 @@ pub enum ComponentRef {
     Builtin(String),
     /// A file that exists.
     File(PathBuf),
+    /// One of these, and the digest that its bytes must have.
+    Pinned(Box<ComponentRef>, String),
+}
+
+impl ComponentRef {
+    /// Whether it is embedded in the program.
+    pub fn is_builtin(&self) -> bool {
+        match self {
+            Self::Builtin(_) => true,
+            Self::File(_) => false,
+            Self::Pinned(component, _) => component.is_builtin(),
+        }
+    }
 }
 
 impl fmt::Display for ComponentRef {
@@ -76,6 +92,7 @@ impl fmt::Display for ComponentRef {
         match self {
             Self::Builtin(name) => write!(out, "builtin:{name}"),
             Self::File(path) => path.display().fmt(out),
+            Self::Pinned(component, digest) => write!(out, "{component}{PIN}{digest}"),
         }
     }
 }

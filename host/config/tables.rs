@@ -6,6 +6,7 @@ use std::path::Path;
 use http::Uri;
 use toml::de::DeTable;
 
+use super::checked::PIN;
 use super::checked::{
     Admin, Ambiguous, ComponentRef, Config, Destination, Ingress, Limits, Mapper, Retention, Sink, Source,
 };
@@ -158,8 +159,20 @@ fn component(section: &mut Section<'_, '_>) -> ComponentRef {
     if written.is_empty() {
         return ComponentRef::Builtin(written);
     }
+    if let Some((component, digest)) = written.split_once(PIN) {
+        if digest.len() != 64 || !digest.bytes().all(|letter| matches!(letter, b'0'..=b'9' | b'a'..=b'f')) {
+            let span = section.found.place(&section.dotted("component")).unwrap_or_default();
+            let pin = "64 hex digits in lower case, as `convey component inspect` shows them".to_owned();
+            section.wrong(span, "component", "is pinned to what is no digest", pin);
+        }
+        return ComponentRef::Pinned(Box::new(of_name(section, component, hint)), digest.to_owned());
+    }
+    of_name(section, &written, hint)
+}
+
+fn of_name(section: &mut Section<'_, '_>, written: &str, hint: &str) -> ComponentRef {
     let Some(name) = written.strip_prefix("builtin:") else {
-        return ComponentRef::File(section.file("component", &written, hint));
+        return ComponentRef::File(section.file("component", written, hint));
     };
     if !is_name(name) {
         let span = section.found.place(&section.dotted("component")).unwrap_or_default();

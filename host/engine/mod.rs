@@ -27,6 +27,7 @@ pub use error::LoadError;
 pub use fault::{Fault, FaultKind};
 pub use load::{Loaded, World};
 pub use mapper::{Mapper, Placed, Translation};
+pub use meter::Meter;
 pub use sink::{Destination as SinkDestination, Outcome, Profile as SinkProfile, Shipment, Sink};
 pub use source::{
     Answer, BusinessFilter, ContactFilter, Encoding, Envelope, Execution, Gap, GrantState, Identity, Installation,

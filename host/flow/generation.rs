@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::prepare::{Candidate, Prepared};
+use super::prepare::{Candidate, Diff, Prepared};
 use super::{Case, Connection, Flow, PrepareError, prepare};
 use crate::contract::{Change, Digest};
 use crate::engine::{LoadError, Mapper};
-use crate::store::{NewGeneration, StoreError};
+use crate::store::{NewGeneration, Recalled, StoreError};
 
 /// What translates now, or did.
 pub struct Generation {
@@ -15,6 +15,22 @@ pub struct Generation {
     pub id: i64,
     /// The mapper behind it.
     pub mapper: Mapper,
+}
+
+/// A generation that is not live: what a replay is made by.
+pub struct Beside {
+    /// Whose connections it is for: a mapper's name.
+    pub mapper: String,
+    /// It.
+    pub generation: Arc<Generation>,
+}
+
+/// What came of a roll back.
+pub struct RolledBack {
+    /// What is live now.
+    pub generation: Arc<Generation>,
+    /// What was withdrawn, if that was asked for.
+    pub recalled: Option<Recalled>,
 }
 
 /// Why a swap or a roll back did not happen. What was live still is.
@@ -45,7 +61,7 @@ impl From<LoadError> for SwapError {
 
 /// Who brings a generation, and why.
 pub struct Reason {
-    /// `config`, `swap` or `rollback`.
+    /// `config`, `swap`, `promote`, `rollback` or `guard`.
     pub origin: &'static str,
     /// Who asked for it.
     pub who: String,
@@ -102,12 +118,66 @@ impl Flow {
 
     /// Makes a prepared mapper live: the row first, then the pointer. A batch under way ends with the generation it began with.
     pub async fn commit(&self, mapper: &str, prepared: Prepared, reason: Reason) -> Result<Arc<Generation>, SwapError> {
+        Ok(self.commit_as(mapper, prepared, reason, None).await?.generation)
+    }
+
+    /// The same; with a generation to recall, both are one step.
+    async fn commit_as(
+        &self,
+        mapper: &str,
+        prepared: Prepared,
+        reason: Reason,
+        recall: Option<i64>,
+    ) -> Result<RolledBack, SwapError> {
         let Prepared { mapper: ready, component, cases, diff } = prepared;
-        let digest = ready.loaded().digest.to_string();
-        self.store.put_component(&digest, &ready.loaded().name, component).await?;
-        let row = NewGeneration {
+        let row = self.row(mapper, &ready, (cases, diff), reason);
+        self.store.put_component(&row.mapper_digest, &ready.loaded().name, component).await?;
+        let (id, recalled) = match recall {
+            None => (self.store.commit_generation(row).await?, None),
+            Some(bad) => {
+                let (id, recalled) = self.store.commit_and_recall(row, bad).await?;
+                (id, Some(recalled))
+            }
+        };
+        let generation = self.publish(mapper, Generation { id, mapper: ready });
+        self.wake.ship.notify_one();
+        self.end_shadows_of(mapper).await?;
+        Ok(RolledBack { generation, recalled })
+    }
+
+    /// A candidate as a generation beside the live one. To be sent by, it passes every check and is written down, with a reason; to look only, it
+    /// reads its settings.
+    ///
+    /// # Errors
+    /// Why it is refused, or as the store has it.
+    pub async fn beside(
+        &self,
+        mapper: &str,
+        candidate: Candidate,
+        reason: Option<Reason>,
+    ) -> Result<Beside, SwapError> {
+        let Some(reason) = reason else {
+            let (ready, _) = prepare::ready(self.engine(), candidate).await?;
+            let generation = Arc::new(Generation { id: 0, mapper: ready });
+            return Ok(Beside { mapper: mapper.to_owned(), generation });
+        };
+        let Prepared { mapper: ready, component, cases, diff } = self.prepare(mapper, candidate, &[]).await?;
+        let row = self.row(mapper, &ready, (cases, diff), reason);
+        self.store.put_component(&row.mapper_digest, mapper, component).await?;
+        let id = self.store.commit_generation(row).await?;
+        Ok(Beside { mapper: mapper.to_owned(), generation: Arc::new(Generation { id, mapper: ready }) })
+    }
+
+    pub(super) fn row(
+        &self,
+        mapper: &str,
+        ready: &Mapper,
+        (cases, diff): (u32, Diff),
+        reason: Reason,
+    ) -> NewGeneration {
+        NewGeneration {
             mapper: mapper.to_owned(),
-            mapper_digest: digest,
+            mapper_digest: ready.loaded().digest.to_string(),
             settings: ready.settings().to_owned(),
             settings_hash: Digest::of(ready.settings().as_bytes()).to_string(),
             origin: reason.origin.to_owned(),
@@ -116,13 +186,13 @@ impl Flow {
             cases,
             diff: serde_json::to_string(&diff).ok(),
             started_at: self.clock.now_ms(),
-        };
-        let id = self.store.commit_generation(row).await?;
-        Ok(self.publish(mapper, Generation { id, mapper: ready }))
+            connection: None,
+        }
     }
 
-    /// Makes the latest generation that differs from the live one live again.
-    pub async fn roll_back(&self, mapper: &str, reason: Reason) -> Result<Arc<Generation>, SwapError> {
+    /// Makes the latest generation that differs from the live one live again. With `recall` what the live one has not told yet is withdrawn, in
+    /// the same step, and its changes are translated again.
+    pub async fn roll_back(&self, mapper: &str, reason: Reason, recall: bool) -> Result<RolledBack, SwapError> {
         let history = self.history(mapper).await?;
         let live = history.first().ok_or_else(|| SwapError::Unknown(mapper.to_owned()))?;
         let content = |generation: &crate::store::Generation| {
@@ -136,20 +206,21 @@ impl Flow {
         let ready = Mapper::new(self.engine(), loaded, earlier.written.settings.clone()).await?;
         let (cases, diff) = (earlier.written.cases, Default::default());
         let prepared = Prepared { mapper: ready, component, cases, diff };
-        self.commit(mapper, prepared, reason).await
+        let bad = recall.then_some(live.id);
+        self.commit_as(mapper, prepared, reason, bad).await
     }
 
     async fn history(&self, mapper: &str) -> Result<Vec<crate::store::Generation>, StoreError> {
         let mut history = self.store.generations(HISTORY).await?;
-        history.retain(|generation| generation.written.mapper == mapper);
+        history.retain(|generation| generation.written.mapper == mapper && generation.was_live());
         Ok(history)
     }
 
-    async fn component(&self, digest: &str) -> Result<Vec<u8>, SwapError> {
+    pub(super) async fn component(&self, digest: &str) -> Result<Vec<u8>, SwapError> {
         self.store.component(digest).await?.ok_or_else(|| SwapError::Gone(digest.to_owned()))
     }
 
-    async fn load(&self, name: String, component: Vec<u8>) -> Result<crate::engine::Loaded, SwapError> {
+    pub(super) async fn load(&self, name: String, component: Vec<u8>) -> Result<crate::engine::Loaded, SwapError> {
         let engine = self.engine().clone();
         let loaded = tokio::task::spawn_blocking(move || engine.load(&name, &component)).await;
         let loaded = loaded.map_err(|error| PrepareError::Compiler(error.to_string()))?;
@@ -163,6 +234,7 @@ impl Flow {
             next.insert(mapper.to_owned(), generation.clone());
             next
         });
+        self.drop_stage(mapper);
         self.wake.translate.notify_one();
         generation
     }

@@ -3,6 +3,7 @@
 mod audience;
 mod blank;
 mod case;
+mod compare;
 mod crm;
 mod effects;
 mod execute;
@@ -25,11 +26,13 @@ mod replay;
 mod retry;
 mod room;
 mod sample;
+mod shadow;
 mod ship;
 mod stops;
 mod translate;
 mod trouble;
 mod turns;
+mod verify;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -40,10 +43,11 @@ use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
 pub use case::{Case, CaseError, alone};
+pub use compare::{Changed, Difference, How, Turn, difference};
 pub use crm::{CrmError, Executed};
 pub use effects::effects_json;
 pub use export::Exported;
-pub use generation::{Generation, Reason, SwapError};
+pub use generation::{Beside, Generation, Reason, RolledBack, SwapError};
 pub use login::{GrantStatus, LoginError, Opened, Redirected};
 pub use meet::{company_holder, holder_name};
 pub use operate::{Operation, operate};
@@ -54,7 +58,9 @@ pub use quality::{Missing, Quality, Remedy, quality};
 pub use replay::{Replay, Replayed};
 pub use retry::backoff;
 pub use sample::changes as sample_changes;
+pub use shadow::{Asked as ShadowAsked, Gate, Promoted, Promotion, Scope, ShadowError, ShadowReport, Stage, Tally};
 pub use translate::translate_each;
+pub use verify::{Proof, Unequal, Verify};
 
 use lanes::Step;
 use room::{Marks, Naps};
@@ -105,6 +111,8 @@ pub struct Flow {
     test_modes: ArcSwap<Vec<TestMode>>,
     /// Whether the steps run; at rest a person's command stands alone.
     running: AtomicBool,
+    shadows: shadow::Shadows,
+    staged: ArcSwap<HashMap<String, Arc<shadow::Staged>>>,
     turns: Turns,
     naps: Naps,
     marks: Marks,
@@ -130,6 +138,8 @@ impl Flow {
             pauses: ArcSwap::default(),
             test_modes: ArcSwap::default(),
             running: AtomicBool::new(false),
+            shadows: shadow::Shadows::default(),
+            staged: ArcSwap::default(),
             turns: Turns::default(),
             naps: Naps::default(),
             marks: Marks::default(),
@@ -176,6 +186,7 @@ impl Flow {
                 tracing::error!(%error, "a step broke");
             }
         }
+        self.note_shadows().await;
         self.running.store(false, Ordering::Release);
         if let Err(error) = self.rest().await {
             tracing::warn!(%error, "cannot write down what was spent: the next start takes it for all");

@@ -1,9 +1,12 @@
 //! Replay: stored changes through the mapper that is live now. What was told or done is never told or done again; what the deadline has
 //! overtaken is listed; the rest is sent, audiences and commands to the CRM with it.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::Flow;
+use super::generation::{Beside, Generation};
 use super::translate::{settled, translate_each};
 use crate::clock::Millis;
 use crate::contract::Change;
@@ -91,20 +94,27 @@ impl From<&NewEvent> for Named {
 }
 
 impl Flow {
-    /// Replays a window, batch by batch beside what is carried meanwhile.
+    /// Replays a window, batch by batch beside what is carried meanwhile: by what is live, or by `other`, which is not.
     ///
     /// # Errors
     /// As the store has it; what was taken in before is sent.
-    pub async fn replay(&self, replay: &Replay) -> Result<Replayed, StoreError> {
+    pub async fn replay(&self, replay: &Replay, other: Option<&Beside>) -> Result<Replayed, StoreError> {
         let mut report = Replayed::default();
-        for connection in self.replayed_connections(&replay.window) {
+        let (plan, live) = (self.plan(), self.live());
+        let meant = |name: &String| {
+            let known = plan.connections.get(name);
+            other.is_none_or(|other| known.is_some_and(|known| known.mapper == other.mapper))
+        };
+        for connection in self.replayed_connections(&replay.window).into_iter().filter(meant) {
+            let of_live = || live.get(&plan.connections.get(&connection)?.mapper).cloned();
+            let generation = other.map(|other| other.generation.clone()).or_else(of_live);
             let window = Window { connection: Some(connection.clone()), ..replay.window.clone() };
             let mut after = 0;
             loop {
                 let changes = self.store.past_changes(window.clone(), after, BATCH).await?;
                 let Some(last) = changes.last() else { break };
                 after = last.row;
-                self.replay_batch(&connection, changes, replay, &mut report).await?;
+                self.replay_batch(&connection, (changes, generation.clone()), replay, &mut report).await?;
             }
         }
         if !replay.dry_run && report.changes > 0 {
@@ -134,12 +144,11 @@ impl Flow {
     async fn replay_batch(
         &self,
         name: &str,
-        stored: Vec<StoredChange>,
+        (stored, generation): (Vec<StoredChange>, Option<Arc<Generation>>),
         replay: &Replay,
         report: &mut Replayed,
     ) -> Result<(), StoreError> {
         let connection = self.plan().connections.get(name).cloned();
-        let generation = connection.as_ref().and_then(|connection| self.generation(&connection.mapper));
         let Some((connection, generation)) = connection.zip(generation) else {
             report.orphaned += stored.len() as u64;
             return Ok(());

@@ -1,12 +1,13 @@
 //! Step two: changes become what will be said, by the generation that is live when the batch is taken.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::plan::Connection;
 use super::{Flow, execute};
 use crate::clock::Millis;
 use crate::contract::{Change, Effect, Membership, Proposal, Trigger, kind, skip_code};
-use crate::engine::{Fault, FaultKind, Mapper, Translation};
+use crate::engine::{Fault, FaultKind, Mapper, Meter, Translation};
 use crate::store::{
     AuditRow, Braked, NewEvent, StoreError, StoredChange, Translated, TranslatedChange, TranslationSettlement, Wish,
 };
@@ -21,7 +22,7 @@ impl Flow {
     /// Translates one batch; how many changes it held.
     pub async fn translate_once(&self, name: &str) -> Result<usize, StoreError> {
         let Some(connection) = self.plan().connections.get(name).cloned() else { return Ok(0) };
-        let Some(generation) = self.generation(&connection.mapper) else { return Ok(0) };
+        let Some(generation) = self.generation_of(&connection) else { return Ok(0) };
         if self.is_paused(name) {
             return Ok(0);
         }
@@ -46,7 +47,21 @@ impl Flow {
                 }
             }
         }
-        let answers = translate_each(&generation.mapper, &changes).await;
+        let shadow = self.shadows.of(&connection);
+        let (answers, live_ns) = match &shadow {
+            None => (translate_each(&generation.mapper, &changes).await, 0),
+            Some(_) => timed(translate_each(&generation.mapper, &changes)).await,
+        };
+        let seen = match &shadow {
+            // Where it is live there is nothing to compare it with.
+            Some(shadow) if self.is_staged(&connection) => {
+                shadow.note_stage(&answers);
+                Vec::new()
+            }
+            Some(shadow) => shadow.copy(&rows, &changes, &answers),
+            None => Vec::new(),
+        };
+        let live_ns = live_ns * seen.len() as u64 / changes.len().max(1) as u64;
         let answered = rows.into_iter().zip(changes).zip(answers);
         items.extend(answered.map(|((row, change), answer)| settled(&connection, row, &change, answer)));
         let settlement = TranslationSettlement { generation: generation.id, now: self.clock.now_ms(), items };
@@ -61,11 +76,22 @@ impl Flow {
                 "the brake holds: a rule asks for more events in this hour than usual; the rest is parked as dead with the reason `brake`"
             );
         }
+        if let Some(shadow) = shadow {
+            shadow.offer(seen, live_ns);
+        }
         self.wake.ship.notify_one();
         self.wake.execute.notify_one();
         self.wake.audience.notify_one();
         Ok(count)
     }
+}
+
+/// What comes of a call, and its CPU time in nanoseconds.
+async fn timed<T>(call: impl Future<Output = T>) -> (T, u64) {
+    let meter = Arc::new(Meter::default());
+    meter.start(Duration::MAX);
+    let done = meter.measure(call).await;
+    (done, meter.spent().as_nanos() as u64)
 }
 
 /// One answer a change. A bad one never takes its neighbours along: a Fault is narrowed down by halving, a time-out one by one with a short

@@ -179,7 +179,8 @@ impl Store {
     }
 
     /// Settles what was translated. Changes that no longer wait are left as they are, and an event whose id its
-    /// destination was told already is not stored again, so the step may be repeated. Returns the rules whose events
+    /// destination was told already is not stored again, so the step may be repeated. What a recalled generation made is not
+    /// taken: its changes wait on. Returns the rules whose events
     /// are parked from now on because they ask for more than their brake lets pass in an hour.
     ///
     /// # Errors
@@ -193,6 +194,9 @@ impl Store {
         let weight = events.flatten().map(|event| event.bytes.len()).chain(wishes).sum();
         self.write("settle_translated", weight, move |rows| {
             let mut pace = Pace::default();
+            if rows.is_recalled(settlement.generation)? {
+                return Ok(Vec::new());
+            }
             settlement.items.iter().try_for_each(|item| rows.settle_change(&settlement, item, &mut pace))?;
             pace.keep(rows, settlement.now)
         })
@@ -239,8 +243,9 @@ impl Rows<'_> {
         let (state, code, rule, reason) = match &item.answer {
             Translated::Events(events) => {
                 let mut new = events.is_empty() && item.wishes.is_empty();
+                let making = if events.is_empty() { 0 } else { self.making(item.row, settlement.generation)? };
                 for event in events {
-                    new |= self.add_event(settlement, item.row, &owner, event, pace)?;
+                    new |= self.add_event(settlement, (item.row, making), &owner, event, pace)?;
                 }
                 for command in &item.commands {
                     self.want(settlement, item.row, &owner, command)?;

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 
-use super::rows::{int, nat};
+use super::rows::{Rows, int, nat};
 use super::{Store, StoreError};
 use crate::clock::Millis;
 
@@ -18,7 +18,7 @@ pub struct NewGeneration {
     pub settings: String,
     /// The settings' digest.
     pub settings_hash: String,
-    /// What brought it: `config`, `swap` or `rollback`.
+    /// What brought it: `config`, `swap`, `promote`, `rollback` or `guard`; `replay`, `stage` and `overlay` are beside the live one.
     pub origin: String,
     /// Who asked for it.
     pub who: String,
@@ -30,6 +30,8 @@ pub struct NewGeneration {
     pub diff: Option<String>,
     /// When it became live.
     pub started_at: Millis,
+    /// The one connection it is for; none: all of its mapper's.
+    pub connection: Option<String>,
 }
 
 /// A generation as it was written down.
@@ -40,6 +42,15 @@ pub struct Generation {
     /// What was written down.
     #[serde(flatten)]
     pub written: NewGeneration,
+    /// When what it had not told yet was withdrawn.
+    pub recalled_at: Option<Millis>,
+}
+
+impl Generation {
+    /// Whether it was made live for all of its mapper's connections.
+    pub fn was_live(&self) -> bool {
+        self.written.connection.is_none() && self.written.origin != "replay"
+    }
 }
 
 impl Store {
@@ -48,29 +59,7 @@ impl Store {
     /// # Errors
     /// As the disk has it.
     pub async fn commit_generation(&self, new: NewGeneration) -> Result<i64, StoreError> {
-        self.write("commit_generation", new.settings.len(), move |rows| {
-            let id = rows
-                .db
-                .prepare_cached(
-                    "INSERT INTO generation (mapper, mapper_digest, settings, settings_hash, origin, who, note, cases, diff,
-                                             started_at)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-                )?
-                .insert(params![
-                    new.mapper,
-                    new.mapper_digest,
-                    new.settings,
-                    new.settings_hash,
-                    new.origin,
-                    new.who,
-                    new.note,
-                    new.cases,
-                    new.diff,
-                    int(new.started_at),
-                ])?;
-            Ok(id)
-        })
-        .await
+        self.write("commit_generation", new.settings.len(), move |rows| rows.add_generation(&new)).await
     }
 
     /// The newest `limit` generations, newest first.
@@ -80,7 +69,8 @@ impl Store {
     pub async fn generations(&self, limit: usize) -> Result<Vec<Generation>, StoreError> {
         self.read(move |rows| {
             let mut query = rows.db.prepare_cached(
-                "SELECT id, mapper, mapper_digest, settings, settings_hash, origin, who, note, cases, diff, started_at
+                "SELECT id, mapper, mapper_digest, settings, settings_hash, origin, who, note, cases, diff, started_at,
+                        connection, recalled_at
                  FROM generation ORDER BY id DESC LIMIT ?1",
             )?;
             let found = query.query_map([int(limit as u64)], |row| {
@@ -95,8 +85,9 @@ impl Store {
                     cases: row.get(8)?,
                     diff: row.get(9)?,
                     started_at: nat(row.get(10)?),
+                    connection: row.get(11)?,
                 };
-                Ok(Generation { id: row.get(0)?, written })
+                Ok(Generation { id: row.get(0)?, written, recalled_at: row.get::<_, Option<i64>>(12)?.map(nat) })
             })?;
             Ok(found.collect::<Result<_, _>>()?)
         })
@@ -118,6 +109,22 @@ impl Store {
         .await
     }
 
+    /// The one component whose digest begins so; none if there is none, or more than one.
+    ///
+    /// # Errors
+    /// As the database has it.
+    pub async fn component_named(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let digest = digest.to_owned();
+        self.read(move |rows| {
+            let mut query = rows
+                .db
+                .prepare_cached("SELECT bytes FROM component WHERE substr(digest, 1, length(?1)) = ?1 LIMIT 2")?;
+            let mut found: Vec<Vec<u8>> = query.query_map([digest], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            Ok(if found.len() == 1 { found.pop() } else { None })
+        })
+        .await
+    }
+
     /// The component with this digest.
     ///
     /// # Errors
@@ -129,5 +136,29 @@ impl Store {
             Ok(query.query_row([digest], |row| row.get(0)).optional()?)
         })
         .await
+    }
+}
+
+impl Rows<'_> {
+    /// Writes a generation down.
+    pub(super) fn add_generation(&self, new: &NewGeneration) -> Result<i64, StoreError> {
+        let mut add = self.db.prepare_cached(
+            "INSERT INTO generation (mapper, mapper_digest, settings, settings_hash, origin, who, note, cases, diff,
+                                     started_at, connection)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?;
+        Ok(add.insert(params![
+            new.mapper,
+            new.mapper_digest,
+            new.settings,
+            new.settings_hash,
+            new.origin,
+            new.who,
+            new.note,
+            new.cases,
+            new.diff,
+            int(new.started_at),
+            new.connection,
+        ])?)
     }
 }

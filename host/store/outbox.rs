@@ -99,7 +99,7 @@ impl Rows<'_> {
     pub(super) fn add_event(
         &self,
         settlement: &TranslationSettlement,
-        change: i64,
+        (change, making): (i64, i64),
         owner: &Lookup,
         event: &NewEvent,
         pace: &mut Pace,
@@ -114,8 +114,8 @@ impl Rows<'_> {
             .db
             .prepare_cached(
                 "INSERT INTO outbox (destination, event_id, change, generation, rule, name, occurred_at, deadline,
-                                     due_at, created_at, subject, sealed, state, reason, done_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14)
+                                     due_at, created_at, subject, sealed, state, reason, done_at, making)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
                  ON CONFLICT (destination, event_id) DO NOTHING",
             )?
             .execute(params![
@@ -133,6 +133,7 @@ impl Rows<'_> {
                 state,
                 reason,
                 (!passes).then_some(int(settlement.now)),
+                making,
             ])?;
         if added == 1 {
             pace.count(event, passes);

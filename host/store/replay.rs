@@ -232,12 +232,13 @@ impl Rows<'_> {
     fn retell(&self, settlement: &TranslationSettlement, retold: &Retold) -> Result<Retaken, StoreError> {
         let mut taken = Retaken::default();
         let Some((owner, connection)) = self.owner(retold.change)? else { return Ok(taken) };
+        let of_change = (retold.change, self.making(retold.change, settlement.generation)?);
         // A person looked at it before: no brake, and no usual hour either.
         let mut pace = Pace::default();
         for event in &retold.events {
             taken.events += match self.standing(&event.destination, &event.event_id)? {
-                (Standing::New, _) => u64::from(self.add_event(settlement, retold.change, &owner, event, &mut pace)?),
-                (Standing::Unsent, Some(row)) => self.replace_event(settlement, retold.change, &owner, event, row)?,
+                (Standing::New, _) => u64::from(self.add_event(settlement, of_change, &owner, event, &mut pace)?),
+                (Standing::Unsent, Some(row)) => self.replace_event(settlement, of_change, &owner, event, row)?,
                 _ => 0,
             };
         }
@@ -268,7 +269,7 @@ impl Rows<'_> {
     fn replace_event(
         &self,
         settlement: &TranslationSettlement,
-        change: i64,
+        (change, making): (i64, i64),
         owner: &Lookup,
         event: &NewEvent,
         row: i64,
@@ -279,7 +280,7 @@ impl Rows<'_> {
             .prepare_cached(
                 "UPDATE outbox SET change = ?2, generation = ?3, rule = ?4, name = ?5, occurred_at = ?6, deadline = ?7,
                         state = 'waiting', due_at = ?8, created_at = ?8, tries = 0, reason = NULL, trace = NULL,
-                        done_at = NULL, subject = ?9, sealed = ?10
+                        done_at = NULL, subject = ?9, sealed = ?10, making = ?11
                  WHERE row = ?1",
             )?
             .execute(params![
@@ -293,6 +294,7 @@ impl Rows<'_> {
                 int(settlement.now),
                 owner,
                 sealed,
+                making,
             ])?;
         Ok(replaced as u64)
     }

@@ -154,8 +154,25 @@ pub struct WhyEvent {
     pub trace: Option<String>,
     /// Whether the platform may have it twice, or have it although it is not done.
     pub may_repeat: bool,
+    /// What made it. None where an older convey did.
+    pub made_by: Option<WhyMaking>,
     /// Every request that carried it.
     pub attempts: Vec<WhyAttempt>,
+}
+
+/// What made an event; the sink's digest stands with each attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WhyMaking {
+    /// The digest of the source that read its change.
+    pub source_digest: String,
+    /// The mapper's digest.
+    pub mapper_digest: String,
+    /// The digest of its settings.
+    pub settings_hash: String,
+    /// The version of the contract.
+    pub contract: String,
+    /// The version of the host.
+    pub host: String,
 }
 
 /// A request that carried an event.
@@ -183,8 +200,10 @@ const CHANGE: &str = "SELECT id, connection, kind, state, code, rule, reason, oc
      FROM change WHERE row = ?1";
 
 const EVENTS: &str =
-    "SELECT row, event_id, name, destination, state, reason, rule, generation, created_at, deadline, done_at, trace,
-     ambiguous FROM outbox WHERE change = ?1 ORDER BY row";
+    "SELECT row, event_id, name, destination, state, reason, rule, outbox.generation, created_at, deadline, done_at, trace,
+     ambiguous, making.source_digest, mapper_digest, settings_hash, contract, host
+     FROM outbox LEFT JOIN making ON making.id = outbox.making LEFT JOIN generation ON generation.id = outbox.generation
+     WHERE change = ?1 ORDER BY row";
 
 const ATTEMPTS: &str = "SELECT attempt.row, at, settled_at, outcome, verdict, sink_digest
      FROM attempt_item JOIN attempt ON attempt.row = attempt_item.attempt WHERE attempt_item.event = ?1 ORDER BY attempt.row";
@@ -400,7 +419,14 @@ fn event(row: &Row<'_>) -> rusqlite::Result<(i64, WhyEvent)> {
         took_ms: took(Some(created_at), done_at),
         trace: row.get(11)?,
         may_repeat: row.get(12)?,
+        made_by: made_by(row)?,
         attempts: Vec::new(),
     };
     Ok((number, event))
+}
+
+fn made_by(row: &Row<'_>) -> rusqlite::Result<Option<WhyMaking>> {
+    let (Some(source_digest), Some(mapper_digest)) = (row.get(13)?, row.get(14)?) else { return Ok(None) };
+    let (settings_hash, contract, host) = (row.get(15)?, row.get(16)?, row.get(17)?);
+    Ok(Some(WhyMaking { source_digest, mapper_digest, settings_hash, contract, host }))
 }

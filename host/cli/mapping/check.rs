@@ -40,6 +40,16 @@ struct Checked {
     cases: u32,
     custom_fields: Vec<String>,
     lacking: Vec<Lacking>,
+    /// How many connections lack which field.
+    drift: Vec<Drift>,
+}
+
+/// One field that some of a mapping's connections lack.
+#[derive(Debug, Serialize)]
+struct Drift {
+    field: String,
+    lacking: usize,
+    of: usize,
 }
 
 impl Check {
@@ -149,6 +159,9 @@ async fn ask(config: &Config, file: &Path, checked: &mut Checked) {
     let of = mappers.filter(|(_, mapper)| here.is_some() && mapper.settings.as_deref().and_then(whole) == here);
     let of: Vec<&String> = of.map(|(name, _)| name).collect();
     let found = look(config, &of, &checked.custom_fields).await;
+    let lacks = |field: &String| found.lacking.iter().filter(|lacking| lacking.field == *field).count();
+    let drift = checked.custom_fields.iter().map(|field| (field, lacks(field))).filter(|(_, lacking)| *lacking > 0);
+    checked.drift = drift.map(|(field, lacking)| Drift { field: field.clone(), lacking, of: found.asked }).collect();
     checked.lacking = found.lacking;
     checked.warnings.extend(found.unasked);
 }
@@ -174,6 +187,9 @@ fn text(checked: &Checked) -> String {
         line(&format!(
             "{file}: warning: connection `{connection}` has no custom field `{field}`: there it is always empty.{near}"
         ));
+    }
+    for Drift { field, lacking, of } in &checked.drift {
+        line(&format!("{file}: {lacking} of {of} locations lack field {field}"));
     }
     line(&match (checked.ok, checked.problems.len()) {
         (true, _) => format!("{file} is good: {} case(s)", checked.cases),

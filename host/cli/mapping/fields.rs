@@ -57,6 +57,8 @@ pub(super) struct Lacking {
 /// What was found of all connections that were asked, and what could not be asked.
 #[derive(Debug, Default)]
 pub(super) struct Found {
+    /// Connections that said which custom fields they have.
+    pub(super) asked: usize,
     /// What is lacking.
     pub(super) lacking: Vec<Lacking>,
     /// Why a connection could not be asked, a sentence each.
@@ -80,7 +82,10 @@ pub(super) async fn look(config: &Config, of: &[&String], wanted: &[String]) -> 
     };
     for name in names(&grants).into_iter().filter(is_meant) {
         match Location::ask(&desk, name).await {
-            Ok(Location { fields: Some(fields), .. }) => found.lacking.extend(lacking(name, wanted, &fields)),
+            Ok(Location { fields: Some(fields), .. }) => {
+                found.asked += 1;
+                found.lacking.extend(lacking(name, wanted, &fields));
+            }
             Ok(_) => found.unasked.push(format!("connection `{name}` does not say which custom fields it has")),
             Err(exit) => found
                 .unasked

@@ -83,11 +83,15 @@ async fn generations_components_and_grants_are_kept() {
         cases: 4,
         diff: Some("{}".into()),
         started_at: 3,
+        connection: None,
     };
     let first = bench.store.commit_generation(new("config")).await.unwrap();
     let second = bench.store.commit_generation(new("swap")).await.unwrap();
     assert!(second > first);
-    assert_eq!(bench.store.generations(1).await.unwrap(), [Generation { id: second, written: new("swap") }]);
+    assert_eq!(
+        bench.store.generations(1).await.unwrap(),
+        [Generation { id: second, written: new("swap"), recalled_at: None }]
+    );
     assert_eq!(bench.store.status(1).await.unwrap().generation, Some(second));
 
     bench.store.put_component("d1", "rules", vec![0, 97]).await.unwrap();

@@ -1,0 +1,190 @@
+//! Proof: what is stored of a change beside what was made of it, so that it can be made once more and compared; and what made each event.
+
+use rusqlite::{OptionalExtension, named_params, params};
+
+use super::change::{Sealed, stored};
+use super::rows::{Rows, int};
+use super::{Store, StoreError, StoredChange, Window};
+use crate::contract::CONTRACT;
+use crate::vault::Lookup;
+
+/// A change with everything that is stored of what was made of it.
+#[derive(Clone)]
+pub struct Provable {
+    /// The change; without bytes where they do not open.
+    pub change: StoredChange,
+    /// Whether its sealed bytes open.
+    pub opens: bool,
+    /// What became of it.
+    pub proven: Proven,
+    /// The generation that translated it last.
+    pub generation: i64,
+    /// Its events, whoever made them.
+    pub events: Vec<ProvableEvent>,
+}
+
+/// What became of a change, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proven {
+    /// It was told: its events say how.
+    Told,
+    /// It was skipped, with this code and rule.
+    Skipped(Option<String>, Option<String>),
+}
+
+/// An event as it is stored.
+#[derive(Clone)]
+pub struct ProvableEvent {
+    /// Its row.
+    pub row: i64,
+    /// Where it goes.
+    pub destination: String,
+    /// Its id.
+    pub event_id: String,
+    /// What it is called.
+    pub name: String,
+    /// The rule that asked for it.
+    pub rule: String,
+    /// The generation that made it.
+    pub generation: i64,
+    /// The event itself; none where its sealed bytes do not open.
+    pub bytes: Option<Vec<u8>>,
+}
+
+/// A row as it is found, and what became of it.
+type Found = (Sealed, Proven, i64);
+
+const COLUMNS: &str =
+    "SELECT row, id, connection, kind, occurred_at, tries, subject, sealed, state, code, rule, generation FROM change";
+
+/// What the store itself said of a change, not its mapper: nothing to prove.
+const MADE: &str = "generation IS NOT NULL AND length(sealed) > 0
+     AND (state = 'done' OR state = 'skipped' AND code IS NOT 'repeated')";
+
+impl Store {
+    /// At most `limit` changes of the window behind row `after` of which a mapper made something, with what it made.
+    ///
+    /// # Errors
+    /// As the database has it.
+    pub async fn provable(&self, window: Window, after: i64, limit: usize) -> Result<Vec<Provable>, StoreError> {
+        self.read(move |rows| {
+            let mut query = rows.db.prepare_cached(&format!(
+                "{COLUMNS} WHERE row > :after AND {MADE} AND occurred_at >= :since
+                 AND (:until IS NULL OR occurred_at < :until) AND (:connection IS NULL OR connection = :connection)
+                 ORDER BY row LIMIT :limit"
+            ))?;
+            let given = named_params! {
+                ":after": after, ":since": int(window.since), ":until": window.until.map(int),
+                ":connection": window.connection, ":limit": int(limit as u64),
+            };
+            let found = query.query_map(given, found)?.collect::<Result<Vec<_>, _>>()?;
+            found.into_iter().map(|found| rows.provable(found)).collect()
+        })
+        .await
+    }
+
+    /// The same of what an event's id, a change's id or a name in the queue (`e12`, `c34`) means.
+    ///
+    /// # Errors
+    /// As the database has it.
+    pub async fn provable_named(&self, id: &str) -> Result<Vec<Provable>, StoreError> {
+        let id = id.to_owned();
+        self.read(move |rows| {
+            let mut changes = std::collections::BTreeSet::new();
+            for (table, row) in rows.named(&id)? {
+                match table {
+                    "change" => drop(changes.insert(row)),
+                    "outbox" => {
+                        let mut of = rows.db.prepare_cached("SELECT change FROM outbox WHERE row = ?1")?;
+                        changes.extend(of.query_row([row], |row| row.get::<_, i64>(0)).optional()?);
+                    }
+                    _ => {}
+                }
+            }
+            let mut all = Vec::with_capacity(changes.len());
+            for row in changes {
+                let mut query = rows.db.prepare_cached(&format!("{COLUMNS} WHERE row = ?1 AND {MADE}"))?;
+                if let Some(found) = query.query_row([row], found).optional()? {
+                    all.push(rows.provable(found)?);
+                }
+            }
+            Ok(all)
+        })
+        .await
+    }
+}
+
+fn found(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
+    let proven = match row.get::<_, String>(8)?.as_str() {
+        "skipped" => Proven::Skipped(row.get(9)?, row.get(10)?),
+        _ => Proven::Told,
+    };
+    Ok((stored(row)?, proven, row.get(11)?))
+}
+
+impl Rows<'_> {
+    fn provable(&self, (sealed, proven, generation): Found) -> Result<Provable, StoreError> {
+        let bare = sealed.0.clone();
+        let (mut opened, _) = self.opened(vec![sealed])?;
+        let events = self.provable_events(bare.row)?;
+        let opens = !opened.is_empty();
+        Ok(Provable { change: opened.pop().unwrap_or(bare), opens, proven, generation, events })
+    }
+
+    fn provable_events(&self, change: i64) -> Result<Vec<ProvableEvent>, StoreError> {
+        let mut query = self.db.prepare_cached(
+            "SELECT row, destination, event_id, name, rule, generation, subject, sealed FROM outbox
+             WHERE change = ?1 AND length(sealed) > 0 ORDER BY row",
+        )?;
+        let found = query.query_map([change], |row| {
+            let event = ProvableEvent {
+                row: row.get(0)?,
+                destination: row.get(1)?,
+                event_id: row.get(2)?,
+                name: row.get(3)?,
+                rule: row.get(4)?,
+                generation: row.get(5)?,
+                bytes: None,
+            };
+            Ok((event, row.get::<_, Lookup>(6)?, row.get::<_, Vec<u8>>(7)?))
+        })?;
+        let mut events = Vec::new();
+        for row in found {
+            let (mut event, subject, sealed) = row?;
+            match self.open("outbox", &[&event.destination, &event.event_id], &subject, &sealed) {
+                Ok(bytes) => event.bytes = Some(bytes),
+                Err(StoreError::Vault(crate::vault::VaultError::Unopened { .. })) => {}
+                Err(error) => return Err(error),
+            }
+            events.push(event);
+        }
+        Ok(events)
+    }
+
+    /// The row that says what makes events of a change now: the source that read it, the generation, and the versions of this program.
+    pub(super) fn making(&self, change: i64, generation: i64) -> Result<i64, StoreError> {
+        let source: Option<String> = self
+            .db
+            .prepare_cached(
+                "SELECT source_digest FROM told JOIN inbox ON inbox.row = told.delivery
+                 WHERE told.change = ?1 AND source_digest IS NOT NULL ORDER BY inbox.row LIMIT 1",
+            )?
+            .query_row([change], |row| row.get(0))
+            .optional()?;
+        let made = params![generation, source.unwrap_or_default(), CONTRACT, env!("CARGO_PKG_VERSION")];
+        let known = self
+            .db
+            .prepare_cached(
+                "SELECT id FROM making WHERE generation = ?1 AND source_digest = ?2 AND contract = ?3 AND host = ?4",
+            )?
+            .query_row(made, |row| row.get(0))
+            .optional()?;
+        if let Some(id) = known {
+            return Ok(id);
+        }
+        let mut add = self
+            .db
+            .prepare_cached("INSERT INTO making (generation, source_digest, contract, host) VALUES (?1, ?2, ?3, ?4)")?;
+        Ok(add.insert(made)?)
+    }
+}
