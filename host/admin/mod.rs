@@ -8,6 +8,7 @@ mod preview;
 mod replay;
 mod test_mode;
 mod token;
+mod trial;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ pub use mapper::{Proposed, SwapReport};
 pub use preview::Foreseen;
 pub use test_mode::{TestModeBegun, TestModeEnded};
 pub use token::{Token, read_address, write_address};
+pub use trial::{TryDestination, TryWebhook};
 
 use crate::contract::Digest;
 use crate::flow::Flow;
@@ -74,6 +76,8 @@ impl Admin {
             .route("/crm/{connection}/execute", post(crm::execute))
             .route("/crm/{connection}/probe", post(crm::probe))
             .route("/crm/{connection}/look", post(crm::look))
+            .route("/trial/webhook", post(trial::webhook))
+            .route("/trial/destination", post(trial::destination))
             .route("/replay", post(replay::replay))
             .route("/operate", post(operate::take))
             .route("/auth", get(auth::status))
@@ -127,6 +131,7 @@ async fn status(State(admin): State<Arc<Admin>>) -> Result<Json<Value>, Failed> 
     let connections: serde_json::Map<String, Value> = since.collect();
     Ok(Json(json!({
         "running": true, "status": status, "mappers": mappers, "ambiguous": ambiguous, "connections": connections,
+        "sunsets": admin.flow.sunsets(),
     })))
 }
 

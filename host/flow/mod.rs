@@ -26,12 +26,14 @@ mod retry;
 mod room;
 mod sample;
 mod ship;
+mod sunset;
 mod translate;
+mod trial;
 mod turns;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, Notify};
@@ -52,7 +54,9 @@ pub use quality::{Missing, Quality, Remedy, quality};
 pub use replay::{Replay, Replayed};
 pub use retry::backoff;
 pub use sample::changes as sample_changes;
+pub use sunset::{Sunset, sunsets};
 pub use translate::translate_each;
+pub use trial::{TrialWebhook, Untried};
 
 use lanes::Step;
 use room::{Marks, Naps};
@@ -108,6 +112,10 @@ pub struct Flow {
     polls: Mutex<HashMap<(String, Sweep), Option<PollState>>>,
     /// Sweeps that a person asked for.
     asked: Mutex<HashSet<(String, Sweep)>>,
+    /// Test webhooks that may come.
+    trials: trial::Trials,
+    /// The day on which versions that end were last spoken of.
+    warned_on: AtomicU64,
     stop: CancellationToken,
 }
 
@@ -129,6 +137,8 @@ impl Flow {
             marks: Marks::default(),
             polls: Mutex::default(),
             asked: Mutex::default(),
+            trials: trial::Trials::default(),
+            warned_on: AtomicU64::new(0),
             stop,
         })
     }

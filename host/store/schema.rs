@@ -6,7 +6,7 @@ use super::StoreError;
 use crate::vault::Vault;
 
 /// One file a version, in order; a file that was released is never edited.
-const VERSIONS: [&str; 7] = [
+const VERSIONS: [&str; 8] = [
     include_str!("schema/0001.sql"),
     include_str!("schema/0002.sql"),
     include_str!("schema/0003.sql"),
@@ -14,6 +14,7 @@ const VERSIONS: [&str; 7] = [
     include_str!("schema/0005.sql"),
     include_str!("schema/0006.sql"),
     include_str!("schema/0007.sql"),
+    include_str!("schema/0008.sql"),
 ];
 
 /// What every connection of the store needs.
