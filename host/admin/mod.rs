@@ -9,6 +9,7 @@ mod replay;
 mod shadow;
 mod test_mode;
 mod token;
+mod trial;
 mod verify;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub use replay::ReplayedWith;
 pub use shadow::{Begin, Promote};
 pub use test_mode::{TestModeBegun, TestModeEnded};
 pub use token::{Token, read_address, write_address};
+pub use trial::{TryDestination, TryWebhook};
 
 use crate::contract::Digest;
 use crate::flow::Flow;
@@ -82,6 +84,8 @@ impl Admin {
             .route("/crm/{connection}/execute", post(crm::execute))
             .route("/crm/{connection}/probe", post(crm::probe))
             .route("/crm/{connection}/look", post(crm::look))
+            .route("/trial/webhook", post(trial::webhook))
+            .route("/trial/destination", post(trial::destination))
             .route("/replay", post(replay::replay))
             .route("/replay/{name}", post(replay::replay_with))
             .route("/verify", post(verify::verify))
@@ -137,6 +141,7 @@ async fn status(State(admin): State<Arc<Admin>>) -> Result<Json<Value>, Failed> 
     let connections: serde_json::Map<String, Value> = since.collect();
     Ok(Json(json!({
         "running": true, "status": status, "mappers": mappers, "ambiguous": ambiguous, "connections": connections,
+        "sunsets": admin.flow.sunsets(),
     })))
 }
 

@@ -5,7 +5,7 @@ use super::{AppError, Components, engine, listen, open_vault, planning};
 use crate::clock::Clock;
 use crate::config::{Auth, Config};
 use crate::engine::CodeCache;
-use crate::flow::prepare;
+use crate::flow::{Sunset, prepare, sunsets};
 use crate::ingress;
 use crate::store::Store;
 
@@ -14,6 +14,10 @@ use crate::store::Store;
 pub struct Checked {
     /// One sentence each.
     pub warnings: Vec<String>,
+    /// Versions in use that end soon or have ended.
+    pub sunsets: Vec<Sunset>,
+    /// Destinations whose platform may be told to ask for a proof of the app's secret, and that name none.
+    pub unproven: Vec<String>,
 }
 
 /// Checks what a start would: secrets, components, what they were granted, their settings, mappers, addresses. `running` says that a convey
@@ -25,7 +29,8 @@ pub async fn check(
     cache: Option<CodeCache>,
 ) -> Result<Checked, AppError> {
     let mut checked = Checked::default();
-    let destinations = config.destinations.values().map(|destination| &destination.token);
+    let destinations = config.destinations.values();
+    let destinations = destinations.flat_map(|known| std::iter::once(&known.token).chain(&known.app_secret));
     let connections = config.connections.values().filter_map(|connection| match &connection.auth {
         Auth::Token(place) => Some(place),
         Auth::Oauth => None,
@@ -56,7 +61,14 @@ pub async fn check(
         None => Vec::new(),
     };
     let wanted = planning::wanted(config, &installed);
-    planning::agreed(config, &components, &wanted).await?;
+    let planning::Agreed { versions, .. } = planning::agreed(config, &components, &wanted).await?;
+    for (name, destination) in &config.destinations {
+        checked.sunsets.extend(sunsets(name, versions.get(name).map_or(&[], Vec::as_slice), clock.now_ms()));
+        let taken = components.sinks.get(&destination.sink).is_some_and(|ready| ready.profile.proof.is_some());
+        if taken && destination.app_secret.is_none() {
+            checked.unproven.push(name.clone());
+        }
+    }
     planning::apps(config, &components, &clock)?;
     planning::hooks(config, &components, &wanted)?;
     for (name, candidate) in planning::candidates(config)? {

@@ -225,6 +225,7 @@ impl App {
 }
 
 async fn keep_house(flow: &Flow, ingress: &Ingress, config: &Config) {
+    flow.warn_of_sunsets();
     // A door that is shut because the disk was full brings no write that could show that there is room again.
     if !flow.store.writable()
         && let Err(error) = flow.store.probe(flow.clock.now_ms()).await

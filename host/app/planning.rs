@@ -8,9 +8,9 @@ use super::reach::{self, Reach};
 use super::{AppError, components};
 use crate::clock::Clock;
 use crate::config::{self, Ambiguous, Auth, Config, Terms};
-use crate::egress::Credential;
 use crate::egress::oauth::Client;
-use crate::engine::Needs;
+use crate::egress::{Credential, Proof};
+use crate::engine::{ApiVersion, Needs, SinkProfile};
 use crate::flow::{Candidate, Connection, Crm, Destination, Plan};
 use crate::ingress::{Hook, Reporter, Verifier};
 use crate::store::{Brake, Installed, Store};
@@ -54,19 +54,55 @@ pub(super) fn wanted(config: &Config, installed: &[Installed]) -> BTreeMap<Strin
     wanted
 }
 
-/// Whether every destination's and connection's component takes the settings it would be given; what the connections' settings ask of the host, by name.
+/// What components said to the settings they would be given, by name.
+pub(super) struct Agreed {
+    /// What the connections' settings ask of the host.
+    pub(super) needs: HashMap<String, Needs>,
+    /// The versions of the platform's API that the destinations' settings make use of.
+    pub(super) versions: HashMap<String, Vec<ApiVersion>>,
+}
+
+/// The credential of a destination, with the proof that its platform takes.
+pub(super) fn credential(
+    name: &str,
+    configured: &config::Destination,
+    profile: &SinkProfile,
+) -> Result<Credential, AppError> {
+    let place = || format!("destination.{name}");
+    match (&configured.app_secret, &profile.proof) {
+        (None, _) => Ok(Credential::Secret(configured.token.clone())),
+        (Some(_), None) => {
+            let text = format!(
+                "the platform of sink.{} takes no proof of an app's secret: leave `app_secret` out",
+                configured.sink
+            );
+            Err(AppError::Written { place: place(), text })
+        }
+        (Some(secret), Some(parameter)) => {
+            let proof = Proof::new(parameter, secret.clone()).ok_or_else(|| AppError::Profile {
+                place: format!("sink.{}", configured.sink),
+                text: format!("`{parameter}` cannot be the name of a query parameter"),
+            });
+            Ok(Credential::Proven(configured.token.clone(), proof?))
+        }
+    }
+}
+
+/// Whether every destination's and connection's component takes the settings it would be given, and what it says of them.
 pub(super) async fn agreed(
     config: &Config,
     components: &Components,
     wanted: &BTreeMap<String, Wanted>,
-) -> Result<HashMap<String, Needs>, AppError> {
+) -> Result<Agreed, AppError> {
+    let mut versions = HashMap::new();
     for (name, configured) in &config.destinations {
         let ready =
             components.sinks.get(&configured.sink).ok_or_else(|| missing(&format!("sink.{}", configured.sink)))?;
         let place = format!("destination.{name}");
-        let objection =
+        let answer =
             ready.sink.configure(&configured.settings).await.map_err(|fault| AppError::fault(&place, fault))?;
-        objection.map_err(|text| AppError::Settings { place: place.clone(), text })?;
+        versions.insert(name.clone(), answer.map_err(|text| AppError::Settings { place: place.clone(), text })?);
+        credential(name, configured, &ready.profile)?;
     }
     // Installs make connections with the same settings: each text is asked about once.
     let mut known: HashMap<(&str, &str), Needs> = HashMap::new();
@@ -86,7 +122,7 @@ pub(super) async fn agreed(
         known.insert((source, &terms.settings), found.clone());
         needs.insert(name, found);
     }
-    Ok(needs)
+    Ok(Agreed { needs, versions })
 }
 
 /// The apps of the sources that have one.
@@ -114,7 +150,7 @@ pub(super) async fn plan(
     store: &Store,
     clock: &Clock,
 ) -> Result<Plan, AppError> {
-    let needs = agreed(config, components, wanted).await?;
+    let Agreed { needs, mut versions } = agreed(config, components, wanted).await?;
     let apps = apps(config, components, clock)?;
     let mut plan = Plan::default();
     for (name, configured) in &config.destinations {
@@ -130,8 +166,9 @@ pub(super) async fn plan(
             sink: ready.sink.clone(),
             profile: ready.profile.clone(),
             right: ready.right.clone(),
-            credential: Credential::Secret(configured.token.clone()),
+            credential: credential(name, configured, &ready.profile)?,
             words,
+            versions: versions.remove(name).unwrap_or_default(),
             in_flight: configured.in_flight as usize,
             resend: configured.ambiguous == Ambiguous::Resend,
             brake: Brake { times: configured.brake_times, floor: configured.brake_floor },

@@ -23,13 +23,13 @@ pub struct Needed {
 pub async fn needed(engine: &Engine, config: &Config) -> Result<Vec<Needed>, AppError> {
     let components = Components::load(engine, config, Consent::Unasked).await?;
     let wanted = planning::wanted(config, &[]);
-    let needs = planning::agreed(config, &components, &wanted).await?;
+    let agreed = planning::agreed(config, &components, &wanted).await?;
     let installs = config.sources.iter().filter_map(|(name, source)| Some((name, source.install.as_ref()?)));
     let installs = installs.map(|(name, terms)| (format!("source.{name}.install"), name, terms.access));
     let configured = config.connections.iter().map(|(name, made)| (name.clone(), &made.source, made.terms.access));
     let mut all = Vec::new();
     for (name, source, access) in configured.chain(installs) {
-        let (Some(ready), Some(needs)) = (components.sources.get(source), needs.get(&name)) else { continue };
+        let (Some(ready), Some(needs)) = (components.sources.get(source), agreed.needs.get(&name)) else { continue };
         let mut scopes: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for operation in &ready.profile.operations {
             if let (true, Some(scope)) = (is_used(operation, needs, access), &operation.scope) {

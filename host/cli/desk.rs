@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use super::Context;
 use super::client::Door;
 use super::output::Exit;
-use crate::admin::{Brought, Command, Look, Probe};
+use crate::admin::{Brought, Command, Look, Probe, TryDestination, TryWebhook};
 use crate::app;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::contract::CrmCommand;
 use crate::engine::{Answer, Query, Sweep};
-use crate::flow::{CrmError, Flow, Redirected};
+use crate::flow::{CrmError, Flow, Redirected, TrialWebhook};
 use crate::vault::random_hex;
 
 /// Who answers.
@@ -94,6 +94,28 @@ impl Desk {
                 Ok(())
             }
             Self::Here(flow) => Ok(flow.probe(connection, scope).await?),
+        }
+    }
+
+    /// Asks a destination whether its credential works, or sends it one event that `test_code` marks.
+    pub(super) async fn try_destination(&self, name: &str, test_code: Option<&str>) -> Result<(), Exit> {
+        match self {
+            Self::Running(door) => {
+                let (destination, test_code) = (name.to_owned(), test_code.map(str::to_owned));
+                let _: Value = door.post("/trial/destination", &TryDestination { destination, test_code }).await?;
+                Ok(())
+            }
+            Self::Here(flow) => Ok(flow.try_destination(name, test_code).await.map_err(Error::from)?),
+        }
+    }
+
+    /// A test webhook of a source for the running convey's ingress; `None` where none runs.
+    pub(super) async fn try_webhook(&self, source: &str) -> Result<Option<TrialWebhook>, Exit> {
+        match self {
+            Self::Running(door) => {
+                Ok(Some(door.post("/trial/webhook", &TryWebhook { source: source.to_owned() }).await?))
+            }
+            Self::Here(_) => Ok(None),
         }
     }
 

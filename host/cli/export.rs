@@ -1,7 +1,7 @@
 //! `convey export`: delivered events with their contacts and campaigns, for reports of your own.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::Context;
 use super::ledger::Ledger;
 use super::output::{Exit, unread};
+use super::parquet::{Kind, Table};
 use super::queue::each;
 use super::written::{Since, rfc3339};
 use crate::clock::Clock;
@@ -74,17 +75,64 @@ enum Form {
     Ndjson,
     /// Comma-separated values with a head (RFC 4180)
     Csv,
+    /// A Parquet file, for a data warehouse
+    Parquet,
+}
+
+/// Where rows are going.
+enum Rows {
+    Lines(BufWriter<Box<dyn Write + Send>>, Form),
+    Table(Box<Table<BufWriter<Box<dyn Write + Send>>>>),
+}
+
+impl Rows {
+    fn begin(out: Box<dyn Write + Send>, form: Form) -> Result<Self, Exit> {
+        let mut out = BufWriter::new(out);
+        if form == Form::Parquet {
+            return Ok(Self::Table(Box::new(Table::begin(out, COLUMNS.map(|name| (name, kind(name))).to_vec())?)));
+        }
+        if form == Form::Csv {
+            writeln!(out, "{}", COLUMNS.join(",")).map_err(unread)?;
+        }
+        Ok(Self::Lines(out, form))
+    }
+
+    fn take(&mut self, row: &Value) -> Result<(), Exit> {
+        match self {
+            Self::Lines(out, form) => writeln!(out, "{}", line(row, *form)).map_err(unread),
+            Self::Table(table) => Ok(table.take(row.clone())?),
+        }
+    }
+
+    fn end(self) -> Result<(), Exit> {
+        match self {
+            Self::Lines(mut out, _) => out.flush().map_err(unread),
+            Self::Table(table) => Ok(table.end()?),
+        }
+    }
+}
+
+fn kind(column: &str) -> Kind {
+    match column {
+        "occurred_at" | "told_at" => Kind::Moment,
+        "value" => Kind::Number,
+        "generation" => Kind::Whole,
+        _ => Kind::Text,
+    }
 }
 
 impl Export {
     pub(super) async fn run(self, context: &Context) -> Result<(), Exit> {
+        if self.form == Form::Parquet && self.out.is_none() && std::io::stdout().is_terminal() {
+            return Err(Exit::Asked("Parquet is no text for a terminal: --out FILE".to_owned()));
+        }
         let ledger = Ledger::open(&config::load(&context.config)?).await?;
         let now = Clock::system().now_ms();
-        let mut out: Box<dyn Write> = match &self.out {
+        let out: Box<dyn Write + Send> = match &self.out {
             Some(path) => Box::new(File::create(path).with_context(|| format!("cannot write {}", path.display()))?),
-            None => Box::new(std::io::stdout().lock()),
+            None => Box::new(std::io::stdout()),
         };
-        let mut out = BufWriter::new(&mut out);
+        let (mut out, mut rows) = (Some(out), None);
         let (since, until) = (self.since.from(now), self.until.map(|until| until.from(now)));
         let (mut after, mut count) = (0, 0);
         loop {
@@ -93,17 +141,17 @@ impl Export {
                 Err(Exit::Missing(_)) if count > 0 => break,
                 said => said?,
             };
-            if count == 0 && self.form == Form::Csv {
-                writeln!(out, "{}", COLUMNS.join(",")).map_err(unread)?;
+            // Where there is nothing, nothing is begun.
+            if let Some(out) = out.take() {
+                rows = Some(Rows::begin(out, self.form)?);
             }
             for row in each(&said, "rows") {
-                writeln!(out, "{}", line(row, self.form)).map_err(unread)?;
+                rows.as_mut().map_or(Ok(()), |rows| rows.take(row))?;
                 count += 1;
             }
             after = said["after"].as_i64().unwrap_or(i64::MAX);
         }
-        out.flush().map_err(unread)?;
-        drop(out);
+        rows.map_or(Ok(()), Rows::end)?;
         match &self.out {
             Some(path) => context
                 .print(&json!({"rows": count, "file": path}), || format!("{count} event(s) are in {}", path.display())),
@@ -122,7 +170,7 @@ fn line(row: &Value, form: Form) -> String {
         Form::Ndjson => {
             Value::Object(COLUMNS.iter().map(|name| ((*name).to_owned(), cell(name))).collect()).to_string()
         }
-        Form::Csv => COLUMNS.iter().map(|name| quoted(&cell(name))).collect::<Vec<_>>().join(","),
+        Form::Csv | Form::Parquet => COLUMNS.iter().map(|name| quoted(&cell(name))).collect::<Vec<_>>().join(","),
     }
 }
 

@@ -39,12 +39,13 @@ impl Forget {
 
 fn told(forgotten: &Value) -> String {
     format!(
-        "Forgotten. Dropped of what was waiting or dead: {} event(s), {} change(s), {} delivery(s), {} command(s). Ids and counts stay; \
-         what was sent to a platform before is there still, and a word of the CRM's about this contact makes it known anew.\n\
+        "Forgotten. Dropped of what was waiting or dead: {} event(s), {} change(s), {} delivery(s), {} command(s). \
+         Places in audiences that the platform is told to give up: {}. Ids and counts stay; events that were sent to a platform before are there still, and a word of the CRM's about this contact makes it known anew.\n\
          Key files of earlier backups hold its key: destroy them (docs/operations.md).",
         text(forgotten, "events_dropped"),
         text(forgotten, "changes_dropped"),
         text(forgotten, "deliveries_dropped"),
         text(forgotten, "commands_dropped"),
+        text(forgotten, "places_left"),
     )
 }

@@ -21,6 +21,7 @@ mod ledger;
 mod mapper;
 mod mapping;
 mod output;
+mod parquet;
 mod pause;
 mod person;
 mod project;
@@ -132,8 +133,8 @@ enum Command {
     /// Get, show, refresh and revoke the CRM's consent
     #[command(subcommand)]
     Auth(auth::Auth),
-    /// Try every secret, grant and scope that is needed, and say what to mend
-    Doctor,
+    /// Try every secret, grant and scope that is needed and both ends, and say what to mend
+    Doctor(doctor::Doctor),
     /// List every trigger, query and command, with its requests and fields
     Catalog,
     /// Write a marked test contact to a location, read it back, and clean up
@@ -217,7 +218,7 @@ async fn obey(command: Command, context: &Context) -> Result<(), Exit> {
         Command::TestMode(mode) => mode.run(context).await,
         Command::Crm(crm) => crm.run(context).await,
         Command::Auth(auth) => auth.run(context).await,
-        Command::Doctor => doctor::run(context).await,
+        Command::Doctor(doctor) => doctor.run(context).await,
         Command::Catalog => catalog::run(context).await,
         Command::Smoke(smoke) => smoke.run(context).await,
         Command::Simulate(simulate) => simulate.run(context).await,

@@ -99,13 +99,18 @@ fn vendor_type(written: &str) -> Result<&'static str, String> {
 
 /// Where the configuration's first source takes webhooks.
 fn hook(config: &Config) -> Result<String, Exit> {
+    let source = config.sources.keys().next();
+    source.and_then(|source| hook_of(config, source)).ok_or_else(|| nowhere("--to"))
+}
+
+/// Where a source takes webhooks on this machine; `None` where the configuration leaves the port open.
+pub(super) fn hook_of(config: &Config, source: &str) -> Option<String> {
     let mut listen = config.ingress.listen;
     // An address that means every one means this machine's own as well.
     if listen.ip().is_unspecified() {
         listen.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
     }
-    let source = config.sources.keys().next().filter(|_| listen.port() != 0);
-    source.map(|source| format!("http://{listen}/hooks/{source}")).ok_or_else(|| nowhere("--to"))
+    (listen.port() != 0).then(|| format!("http://{listen}/hooks/{source}"))
 }
 
 /// The control door of the sandbox that a source's `base_url` names.

@@ -58,6 +58,20 @@ fn text(answer: &Value, config: &Config) -> String {
             from_now(mode["until"].as_u64().unwrap_or_default(), now)
         ));
     }
+    for sunset in answer["sunsets"].as_array().into_iter().flatten() {
+        let of = |key: &str| sunset[key].as_str().unwrap_or_default();
+        text.push_str(&format!(
+            "version {} of {}, used for {}, {}: convey doctor says what to write\n",
+            of("version"),
+            of("destination"),
+            of("used_for"),
+            if sunset["over"] == true {
+                "has ended".to_owned()
+            } else {
+                format!("ends in {} day(s)", sunset["days_left"])
+            },
+        ));
+    }
     let mut rows = vec![heads([
         "connection",
         "waiting",

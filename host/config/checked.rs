@@ -169,6 +169,8 @@ pub struct Destination {
     pub id: String,
     /// The credential that reaches it.
     pub token: SecretRef,
+    /// The secret of the app that the token was made by: proves, where the platform asks for it, that whoever sends the token knows the app.
+    pub app_secret: Option<SecretRef>,
     /// What happens to an attempt without an answer.
     pub ambiguous: Ambiguous,
     /// Batches on their way at once.

@@ -206,6 +206,7 @@ fn destination(section: &mut Section<'_, '_>) -> Destination {
         sink: section.required("sink", "sink = \"ads\""),
         id: section.required("id", "id = \"DATASET\""),
         token: section.required_secret("token", &terms::variable(&section.path)),
+        app_secret: section.secret("app_secret", "APP_SECRET"),
         ambiguous: ambiguous(section),
         in_flight: small(section, "in_flight", 4, 1, 64, "batches"),
         brake_times: small(section, "brake_times", 10, 0, 1_000_000, "times the usual hour"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderName};
 use http::request::Parts;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -18,9 +19,10 @@ use super::book::{Book, Called};
 use super::credential::{Credentials, Ready};
 use super::limit::Slot;
 use super::oauth::Holder;
-use super::{Credential, EgressError, Ticket};
+use super::{Credential, EgressError, Proof, Ticket};
 use crate::clock::Clock;
 use crate::store::Store;
+use crate::vault::{Secret, SecretRef};
 
 type Message = (Parts, Bytes);
 type Answer = Result<Response<Bytes>, EgressError>;
@@ -119,13 +121,25 @@ impl Egress {
         }
         match &ticket.credential {
             None => Ok(without_secrets(self.counted(ticket, (parts, body), None, within).await?, None)),
-            Some(Credential::Secret(place)) => {
-                let ready = self.credentials.ready(place)?;
-                let answer = self.counted(ticket, (parts, body), Some(&ready), within).await?;
-                Ok(without_secrets(answer, Some(&ready)))
+            Some(Credential::Secret(place)) => self.with(ticket, place, None, (parts, body), within).await,
+            Some(Credential::Proven(place, proof)) => {
+                self.with(ticket, place, Some(proof), (parts, body), within).await
             }
             Some(Credential::Held(holder)) => self.held(ticket, holder, (parts, body), within).await,
         }
+    }
+
+    async fn with(
+        &self,
+        ticket: &Ticket,
+        place: &SecretRef,
+        proof: Option<&Proof>,
+        message: Message,
+        within: Duration,
+    ) -> Answer {
+        let ready = self.credentials.ready(place, proof)?;
+        let answer = self.counted(ticket, message, Some(&ready), within).await?;
+        Ok(without_secrets(answer, Some(&ready)))
     }
 
     async fn held(&self, ticket: &Ticket, holder: &Arc<Holder>, message: Message, within: Duration) -> Answer {
@@ -158,6 +172,9 @@ impl Egress {
         };
         if let Some(credential) = credential {
             parts.headers.insert(AUTHORIZATION, credential.header.clone());
+            if let Some(proof) = &credential.proof {
+                parts.uri = proven(&parts.uri, proof).ok_or(EgressError::Broken)?;
+            }
         }
         self.exchange(Some(ticket), slot, (parts, body), within).await
     }
@@ -223,6 +240,15 @@ impl Egress {
     }
 }
 
+/// The address with the proof in its query. Nothing keeps it: the audit and the logs name operations, not addresses.
+fn proven(uri: &Uri, proof: &Secret) -> Option<Uri> {
+    let mut parts = uri.clone().into_parts();
+    let mark = if uri.query().is_some() { '&' } else { '?' };
+    let path = parts.path_and_query.as_ref().map_or("/", PathAndQuery::as_str);
+    parts.path_and_query = Some(format!("{path}{mark}{}", proof.expose()).parse().ok()?);
+    Uri::from_parts(parts).ok()
+}
+
 /// The refusal says whose fault it is and prints what to paste. The query is left out: it may hold what must stay private.
 fn refusal(component: &str, method: &Method, uri: &Uri) -> String {
     let scheme = uri.scheme_str().unwrap_or("https");
@@ -235,7 +261,19 @@ fn refusal(component: &str, method: &Method, uri: &Uri) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::refusal;
+    use super::{proven, refusal};
+    use crate::vault::Secret;
+
+    #[test]
+    fn a_proof_joins_whatever_the_address_asks() {
+        let of = |uri: &str| proven(&uri.parse().expect("an address"), &Secret::new("p=1".into()));
+        for (uri, wanted) in [
+            ("https://a.example/x", "https://a.example/x?p=1"),
+            ("https://a.example/x?y=z", "https://a.example/x?y=z&p=1"),
+        ] {
+            assert_eq!(of(uri).map(|uri| uri.to_string()).as_deref(), Some(wanted));
+        }
+    }
 
     #[test]
     fn a_refusal_prints_the_lines_to_add_and_nothing_private() {

@@ -19,7 +19,7 @@ mod tests;
 
 pub use allow::{Allow, Grant};
 pub use client::{Egress, Limits};
-pub use credential::Credential;
+pub use credential::{Credential, Proof};
 pub use error::EgressError;
 pub use limit::{Limiter, Limiters, Reservation, Slot, Snapshot};
 pub use pattern::Pattern;

@@ -28,7 +28,7 @@ pub use fault::{Fault, FaultKind};
 pub use load::{Loaded, World};
 pub use mapper::{Mapper, Placed, Translation};
 pub use meter::Meter;
-pub use sink::{Destination as SinkDestination, Outcome, Profile as SinkProfile, Shipment, Sink};
+pub use sink::{ApiVersion, Destination as SinkDestination, Outcome, Profile as SinkProfile, Shipment, Sink};
 pub use source::{
     Answer, BusinessFilter, ContactFilter, Encoding, Envelope, Execution, Gap, GrantState, Identity, Installation,
     Lifecycle, Needs, Oauth, Page, Profile as SourceProfile, Query, RateHeaders, RateLimit, Reading, Readings, Row,

@@ -9,7 +9,7 @@ use super::{Engine, Fault, LoadError, Loaded, World};
 use crate::contract::{ConversionEvent, Membership, UserData};
 use crate::egress::Ticket;
 
-pub use words::{Destination, Outcome, Profile, Shipment};
+pub use words::{ApiVersion, Destination, Outcome, Profile, Shipment};
 
 /// An ad platform's component.
 pub struct Sink {
@@ -39,8 +39,8 @@ impl Sink {
             .await
     }
 
-    /// Whether it takes a destination's settings; `Err` is its objection.
-    pub async fn configure(&self, settings: &str) -> Result<Result<(), String>, Fault> {
+    /// The versions of the platform's API that a destination's settings make use of; `Err` is its objection to them.
+    pub async fn configure(&self, settings: &str) -> Result<Result<Vec<ApiVersion>, String>, Fault> {
         self.pool
             .call("configure", None, async |store, guest| {
                 guest.convey_pipeline_conversions_sink().call_configure(store, settings).await

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
@@ -40,6 +40,19 @@ pub(super) enum Step {
 }
 
 impl Step {
+    /// The step as the log names it.
+    fn word(self) -> &'static str {
+        match self {
+            Step::Meet => "meet",
+            Step::Poll => "poll",
+            Step::Read => "read",
+            Step::Translate => "translate",
+            Step::Ship => "ship",
+            Step::Execute => "execute",
+            Step::Audience => "audience",
+        }
+    }
+
     /// Lanes at once: reading waits for the CRM and shipping for the platform; translating computes.
     fn lanes(self) -> usize {
         match self {
@@ -142,6 +155,7 @@ impl Flow {
 
     /// Works off one batch of a lane. Only one: then who has waited longest is next, so that a lane that never runs dry holds nobody.
     async fn lane(self: Arc<Self>, step: Step, name: String) -> String {
+        let began = Instant::now();
         let worked = match step {
             Step::Meet => self.meet_once().await,
             Step::Poll => self.poll_once(&name).await,
@@ -151,6 +165,10 @@ impl Flow {
             Step::Execute => self.execute_once(&name).await,
             Step::Audience => self.update_audience_once(&name).await,
         };
+        if let Ok(items @ 1..) = worked {
+            let latency_ms = began.elapsed().as_millis() as u64;
+            tracing::debug!(step = step.word(), lane = %name, items, latency_ms, "a batch is done");
+        }
         let rest = match worked {
             // Nothing tells whether there is something to meet: it is looked for.
             Ok(0) if step == Step::Meet => LOOK,

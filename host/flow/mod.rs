@@ -29,14 +29,16 @@ mod sample;
 mod shadow;
 mod ship;
 mod stops;
+mod sunset;
 mod translate;
+mod trial;
 mod trouble;
 mod turns;
 mod verify;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, Notify};
@@ -59,7 +61,9 @@ pub use replay::{Replay, Replayed};
 pub use retry::backoff;
 pub use sample::changes as sample_changes;
 pub use shadow::{Asked as ShadowAsked, Gate, Promoted, Promotion, Scope, ShadowError, ShadowReport, Stage, Tally};
+pub use sunset::{Sunset, sunsets};
 pub use translate::translate_each;
+pub use trial::{TrialWebhook, Untried};
 pub use verify::{Proof, Unequal, Verify};
 
 use lanes::Step;
@@ -122,6 +126,10 @@ pub struct Flow {
     polls: Mutex<HashMap<(String, Sweep), Option<PollState>>>,
     /// Sweeps that a person asked for.
     asked: Mutex<HashSet<(String, Sweep)>>,
+    /// Test webhooks that may come.
+    trials: trial::Trials,
+    /// The day on which versions that end were last spoken of.
+    warned_on: AtomicU64,
     stop: CancellationToken,
 }
 
@@ -147,6 +155,8 @@ impl Flow {
             stops: Stops::default(),
             polls: Mutex::default(),
             asked: Mutex::default(),
+            trials: trial::Trials::default(),
+            warned_on: AtomicU64::new(0),
             stop,
         })
     }

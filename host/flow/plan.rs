@@ -10,7 +10,7 @@ use crate::config::{Access, Schedule, WriteBack};
 use crate::contract::{ActionSource, COMMANDS, ConversionEvent, Operation};
 use crate::egress::oauth::{Client, Holder};
 use crate::egress::{Credential, Grant, Limiter, Reservation, Stop, Ticket};
-use crate::engine::{Needs, Sink, SinkDestination, SinkProfile, Source, SourceProfile, Subject, Sweep};
+use crate::engine::{ApiVersion, Needs, Sink, SinkDestination, SinkProfile, Source, SourceProfile, Subject, Sweep};
 use crate::store::Brake;
 
 /// A right to ask, from which a ticket is made for every call.
@@ -113,7 +113,7 @@ impl Connection {
     pub fn holder(&self) -> Option<&Arc<Holder>> {
         match &self.credential {
             Credential::Held(holder) => Some(holder),
-            Credential::Secret(_) => None,
+            Credential::Secret(_) | Credential::Proven(..) => None,
         }
     }
 }
@@ -150,6 +150,8 @@ pub struct Destination {
     pub credential: Credential,
     /// What the sink is told about it.
     pub words: SinkDestination,
+    /// The versions of the platform's API that its settings make use of.
+    pub versions: Vec<ApiVersion>,
     /// Requests in flight at once.
     pub in_flight: usize,
     /// Whether an attempt without an answer is sent again with the same ids.

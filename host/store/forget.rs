@@ -30,6 +30,8 @@ pub struct Forgotten {
     pub changes_dropped: u64,
     /// Commands to the CRM that were waiting or dead, and are dropped.
     pub commands_dropped: u64,
+    /// Places in audiences that are given up at the platform.
+    pub places_left: u64,
     /// Events that were waiting or dead, and are dropped. One in a request that is under way may still arrive.
     pub events_dropped: u64,
 }
@@ -183,6 +185,7 @@ impl Forgotten {
         self.changes_dropped += other.changes_dropped;
         self.commands_dropped += other.commands_dropped;
         self.events_dropped += other.events_dropped;
+        self.places_left += other.places_left;
     }
 }
 
@@ -194,6 +197,7 @@ impl Rows<'_> {
         };
         let mut forgotten = Forgotten {
             contacts: 0,
+            places_left: self.part(subject, wish.at)?,
             events_dropped: changed(
                 "UPDATE outbox SET state = 'dropped', reason = ?2, done_at = ?3
                  WHERE change IN (SELECT row FROM change WHERE subject = ?1) AND state IN ('waiting', 'dead')",
@@ -211,7 +215,7 @@ impl Rows<'_> {
                  WHERE subject = ?1 AND state IN ('waiting', 'held', 'dead')",
             )?,
         };
-        let mut known = false;
+        let mut known = forgotten.places_left > 0;
         for blank in [
             "UPDATE outbox SET sealed = x'' WHERE change IN (SELECT row FROM change WHERE subject = ?1) AND length(sealed) > 0",
             "UPDATE change SET sealed = x'' WHERE subject = ?1 AND length(sealed) > 0",

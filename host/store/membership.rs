@@ -1,6 +1,8 @@
 //! Memberships of audiences: one wish a destination, audience and contact, the latest by when its fact happened. Joining or leaving again
 //! changes nothing at the platform, so an answer that was lost costs a repeat and no doubt.
 
+use std::sync::atomic::Ordering;
+
 use rusqlite::{OptionalExtension, params};
 
 use super::change::TranslationSettlement;
@@ -121,7 +123,11 @@ impl Store {
     /// # Errors
     /// As the disk has it; then nothing was settled.
     pub async fn settle_members(&self, settlement: MemberSettlement) -> Result<(), StoreError> {
-        self.write("settle_members", 0, move |rows| rows.settle_members(&settlement)).await
+        if self.write("settle_members", 0, move |rows| rows.settle_members(&settlement)).await? {
+            // A key was destroyed: its older pages leave the log with the next look.
+            self.0.pulse.forgot.store(true, Ordering::Release);
+        }
+        Ok(())
     }
 }
 
@@ -291,7 +297,8 @@ impl Rows<'_> {
         Ok(Some(MemberClaim { audience, join: wanted == "join", members }))
     }
 
-    fn settle_members(&self, settlement: &MemberSettlement) -> Result<(), StoreError> {
+    /// Whether a key was destroyed.
+    fn settle_members(&self, settlement: &MemberSettlement) -> Result<bool, StoreError> {
         let MemberSettlement { destination, audience, now, invalid, pause, .. } = settlement;
         if let Some(pause) = pause {
             self.pause(pause)?;
@@ -304,17 +311,18 @@ impl Rows<'_> {
                 )?
                 .execute(params![destination, audience, invalid, int(*now)])?;
         }
-        settlement.items.iter().try_for_each(|item| self.settle_member(settlement, item))
+        settlement.items.iter().try_fold(false, |parted, item| Ok(self.settle_member(settlement, item)? || parted))
     }
 
-    fn settle_member(&self, settlement: &MemberSettlement, item: &SettledMember) -> Result<(), StoreError> {
+    /// Whether that ended the place of somebody who was forgotten.
+    fn settle_member(&self, settlement: &MemberSettlement, item: &SettledMember) -> Result<bool, StoreError> {
         let now = int(settlement.now);
         let found: Option<(i64, Lookup)> = self
             .db
             .prepare_cached("SELECT version, subject FROM membership WHERE row = ?1 AND state = 'in_flight'")?
             .query_row([item.row], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        let Some((version, subject)) = found else { return Ok(()) };
+        let Some((version, subject)) = found else { return Ok(false) };
         // What may have arrived is remembered as arrived: whoever may be in is taken out when they leave.
         if settlement.join && matches!(item.verdict, Verdict::Done { .. } | Verdict::Ambiguous { .. }) {
             let id = [settlement.destination.as_str(), settlement.audience.as_str()];
@@ -340,7 +348,7 @@ impl Rows<'_> {
                  WHERE row = ?1",
             )?
             .execute(params![item.row, state, due_at.map(int), reason, now])?;
-        Ok(())
+        self.parted(item.row, &subject)
     }
 
     /// Members that an earlier run left in flight go again.

@@ -30,6 +30,7 @@ mod login;
 mod membership;
 mod memory;
 mod outbox;
+mod parting;
 mod pause;
 mod poll;
 mod proof;

@@ -5,16 +5,17 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use super::StoreError;
 use crate::vault::Vault;
 
-/// A file a version, in order; a file that was released is never edited.
-const VERSIONS: [(i64, &str); 8] = [
-    (1, include_str!("schema/0001.sql")),
-    (2, include_str!("schema/0002.sql")),
-    (3, include_str!("schema/0003.sql")),
-    (4, include_str!("schema/0004.sql")),
-    (5, include_str!("schema/0005.sql")),
-    (6, include_str!("schema/0006.sql")),
-    (7, include_str!("schema/0007.sql")),
-    (9, include_str!("schema/0009.sql")),
+/// One file a version, in order; a file that was released is never edited.
+const VERSIONS: [&str; 9] = [
+    include_str!("schema/0001.sql"),
+    include_str!("schema/0002.sql"),
+    include_str!("schema/0003.sql"),
+    include_str!("schema/0004.sql"),
+    include_str!("schema/0005.sql"),
+    include_str!("schema/0006.sql"),
+    include_str!("schema/0007.sql"),
+    include_str!("schema/0008.sql"),
+    include_str!("schema/0009.sql"),
 ];
 
 /// What every connection of the store needs.
@@ -37,12 +38,12 @@ pub(super) fn tune_writer(db: &Connection) -> Result<(), StoreError> {
 
 /// Brings the store to this program's version, each version whole or not at all.
 pub(super) fn migrate(db: &mut Connection) -> Result<(), StoreError> {
-    let known = VERSIONS.last().map_or(0, |(version, _)| *version);
+    let known = VERSIONS.len() as i64;
     let found: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if found > known {
         return Err(StoreError::Newer { found, known });
     }
-    for (version, tables) in VERSIONS {
+    for (version, tables) in (1i64..).zip(VERSIONS) {
         if version > found {
             let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             step.execute_batch(tables)?;

@@ -62,6 +62,8 @@ pub struct Swept {
     pub early: u64,
     /// Members of audiences that have left.
     pub members: u64,
+    /// Places of forgotten contacts that the platform never let go of.
+    pub partings: u64,
 }
 
 const EVENTS: &str = "SELECT row FROM outbox WHERE state IN ('done', 'dropped') AND done_at < ?1 LIMIT ?2";
@@ -148,6 +150,7 @@ impl Store {
             changes: self.parts(move |rows| rows.sweep_changes(CHANGES, done)).await?,
             deliveries: self.parts(move |rows| rows.sweep_deliveries(DELIVERIES, done)).await?,
             held: self.parts(move |rows| rows.sweep_deliveries(HELD, unclaimed)).await?,
+            partings: self.parts(move |rows| rows.sweep_partings(dead)).await?,
             dead: self.parts(move |rows| rows.sweep_events(DEAD_EVENTS, dead)).await?
                 + self.parts(move |rows| rows.sweep_changes(DEAD_CHANGES, dead)).await?
                 + self.parts(move |rows| rows.sweep_deliveries(DEAD_DELIVERIES, dead)).await?,
@@ -266,7 +269,8 @@ impl Rows<'_> {
         Ok(self.db.prepare_cached(sql)?.execute(params![int(before), PART])?)
     }
 
-    fn old(&self, which: &'static str, before: Millis) -> Result<Vec<i64>, StoreError> {
+    /// The rows of one part that `which` finds to be older.
+    pub(super) fn old(&self, which: &'static str, before: Millis) -> Result<Vec<i64>, StoreError> {
         let mut query = self.db.prepare_cached(which)?;
         Ok(query.query_map(params![int(before), PART], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use convey::builtin::TEMPLATES;
-use convey::sandbox::{Sandbox, Subscription};
+use convey::sandbox::{Fault, Faults, Sandbox, Subscription};
 use http::Method;
 use serde_json::json;
 
@@ -114,5 +114,39 @@ async fn withdrawn_consent_takes_a_contact_out_of_every_audience() {
     eventually("in", async || (!members(&sandbox).is_empty()).then_some(())).await;
     vendor.api(Method::PUT, &format!("/contacts/{id}"), &json!({"dnd": true})).await;
     holds(&sandbox, "out", 0).await;
+    assert!(convey.stop().await.success());
+}
+
+/// Whoever is forgotten leaves the audiences convey put them in, also when the platform is not there to be told at once; and nothing of them stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_forgotten_leaves_their_audiences() {
+    let sandbox = sandbox(1, 1).await;
+    let vendor = Vendor::of(&sandbox);
+    let mut convey = by_tag(&sandbox);
+    convey.start().await;
+    let (stays, goes) = (
+        contact(&vendor, &convey, &sandbox, "stays@example.com").await,
+        contact(&vendor, &convey, &sandbox, "goes@example.com").await,
+    );
+    tag(&vendor, Method::POST, &stays, "vip").await;
+    let of_one = eventually("one is in", async || Some(members(&sandbox)).filter(|keys| !keys.is_empty())).await;
+    tag(&vendor, Method::POST, &goes, "vip").await;
+    eventually("both are in", async || (members(&sandbox).len() > of_one.len()).then_some(())).await;
+    convey.drained().await;
+
+    sandbox.set_faults(Faults { crm: None, ads: Some(Fault { status: Some(503), ..Fault::default() }) });
+    let forgotten = convey.command(&["forget", &goes, "--yes"]).await.json();
+    assert_eq!((&forgotten["forgotten"]["contacts"], &forgotten["forgotten"]["places_left"]), (&json!(1), &json!(1)));
+    // What is to be said outlives a kill, though the contact's key is gone.
+    convey.kill().await;
+    sandbox.set_faults(Faults::default());
+    convey.start().await;
+    eventually("the other is out", async || (members(&sandbox) == of_one).then_some(())).await;
+    let settled = async || {
+        let status = convey.status().await?;
+        let audience = status["status"]["destinations"]["ads"]["audiences"]["VIP customers"].clone();
+        (audience["waiting"] == 0 && audience["joined"] == 1).then_some(())
+    };
+    eventually("nothing of them is kept", settled).await;
     assert!(convey.stop().await.success());
 }

@@ -57,7 +57,7 @@ pub fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Everything convey wrote or says, by the place where it stands.
-async fn everything(convey: &Convey) -> Vec<(String, Vec<u8>)> {
+pub async fn everything(convey: &Convey) -> Vec<(String, Vec<u8>)> {
     let mut all = files(&convey.state());
     all.push(("what it printed and logged".to_owned(), convey.spoken().into_bytes()));
     all.push(("GET /status".to_owned(), convey.status().await.unwrap().to_string().into_bytes()));

@@ -1,6 +1,9 @@
 //! What rules ask of the CRM: carried out once, never mistaken for news, and an event is written back once it was delivered.
 
+use std::collections::BTreeSet;
+
 use convey::sandbox::{Fault, Faults, Kind};
+use serde_json::Value;
 
 use crate::rig::{Convey, eventually, sandbox};
 use crate::vendor::Vendor;
@@ -45,7 +48,7 @@ async fn a_rules_command_is_carried_out_once_and_is_no_news() {
     let sandbox = sandbox(1, 1).await;
     let vendor = Vendor::of(&sandbox);
     let letters = letters_of(&sandbox, Kind::ContactCreated, 5).await;
-    let mut convey = writer(Convey::new(&sandbox.summary()), "write_back_tag = \"told\"\n");
+    let mut convey = writer(Convey::new(&sandbox.summary()).log_everything(), "write_back_tag = \"told\"\n");
     convey.start().await;
     let down = Fault { status: Some(503), ..Fault::default() };
     sandbox.set_faults(Faults { crm: None, ads: Some(down) });
@@ -82,6 +85,20 @@ async fn a_rules_command_is_carried_out_once_and_is_no_news() {
         told += usize::from(tags.contains(&"told"));
     }
     assert_eq!((told, told as u64), (sandbox.accepted(0).len(), held));
+    every_hop_logs_its_latency(&convey.spoken());
+}
+
+/// A line a batch of each step, with its lane, how many it held and how long it took.
+fn every_hop_logs_its_latency(log: &str) {
+    let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    for (step, lane) in
+        [("receive", "highlevel"), ("read", "acme"), ("translate", "acme"), ("ship", "ads"), ("execute", "acme")]
+    {
+        let of_step = lines.iter().map(|line| &line["fields"]).filter(|fields| fields["step"] == step);
+        let timed = of_step.filter(|fields| fields["latency_ms"].is_u64() && fields["items"].as_u64() > Some(0));
+        let lanes: BTreeSet<&str> = timed.filter_map(|fields| fields["lane"].as_str()).collect();
+        assert_eq!(lanes, BTreeSet::from([lane]), "{step}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

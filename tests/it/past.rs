@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 
 use convey::sandbox::{Kind, Sandbox, Subscription};
 use http::Method;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
 use serde_json::Value;
 
 use crate::rig::{Convey, accepted_ids, eventually, sandbox};
@@ -361,6 +363,25 @@ async fn a_copy_made_in_use_takes_the_stores_place_and_nothing_is_told_twice() {
     convey.book().await.assert_exact(&before.iter().cloned().collect(), &before);
 }
 
+/// The texts of these columns of a Parquet file, as its own reader has them, in order.
+fn columns_of(file: &std::path::Path, names: &[&str]) -> Vec<Vec<String>> {
+    let reader = SerializedFileReader::new(std::fs::File::open(file).unwrap()).unwrap();
+    let rows: Vec<_> = reader.get_row_iter(None).unwrap().map(|row| row.unwrap().into_columns()).collect();
+    let text = |row: &Vec<(String, Field)>, name: &str| {
+        let (_, field) = row.iter().find(|(known, _)| known == name).unwrap();
+        if let Field::Str(text) = field { text.clone() } else { panic!("{name} is {field:?}") }
+    };
+    assert!(
+        rows.iter()
+            .all(|row| row.iter().any(|(name, field)| name == "told_at" && matches!(field, Field::TimestampMillis(_))))
+    );
+    names.iter().map(|name| rows.iter().map(|row| text(row, name)).collect()).collect()
+}
+
+fn texts(lines: &[Value], key: &str) -> Vec<String> {
+    lines.iter().map(|row| row[key].as_str().unwrap().to_owned()).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_export_joins_what_was_delivered_with_contacts_and_campaigns() {
     let sandbox = sandbox(1, 1).await;
@@ -383,6 +404,11 @@ async fn an_export_joins_what_was_delivered_with_contacts_and_campaigns() {
         convey.command(&["export", "--since", "1h", "--as", "csv", "--out", out.to_str().unwrap()]).await.json();
     let csv = std::fs::read_to_string(out).unwrap();
     assert_eq!((written["rows"].as_u64(), csv.lines().count()), (Some(lines.len() as u64), lines.len() + 1));
+    let table = convey.file("told.parquet", "");
+    let written =
+        convey.command(&["export", "--since", "1h", "--as", "parquet", "--out", table.to_str().unwrap()]).await.json();
+    assert_eq!(written["rows"].as_u64(), Some(lines.len() as u64));
+    assert_eq!(columns_of(&table, &["event_id", "contact"]), ["event_id", "contact"].map(|key| texts(&lines, key)));
     for letter in &letters {
         for private in ["email", "phone"].iter().filter_map(|key| letter.json()[*key].as_str().map(str::to_owned)) {
             assert!(!said.stdout.contains(&private) && !csv.contains(&private));

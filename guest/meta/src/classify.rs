@@ -103,6 +103,12 @@ fn by_code(answer: &Answer, error: &Value, code: i64) -> Finding {
         (100, Some(33)) | (3 | 10 | 200..=299 | 803 | 2500 | 2635 | 2655 | 1_487_301 | 1_487_366, _) => {
             Finding::Everyone(Outcome::Blocked(text()))
         }
+        // About the call, not about an event: without a subcode that is how a proof that is missing is told (#100, "API calls from the server require an
+        // appsecret_proof argument").
+        (100, None) if error["type"] == "GraphMethodException" => {
+            let hint = "; if the app is set to require a proof of its secret, give the destination's `app_secret`";
+            Finding::Everyone(Outcome::Blocked(text() + hint))
+        }
         (100, Some(TOO_OLD)) => Finding::Culprit(Outcome::Expired(text())),
         // 1/99 is Meta's word for a request it could not make sense of; 105 is a matter of number.
         (100 | 105, _) | (1, Some(99)) => Finding::Culprit(Outcome::Rejected(text())),

@@ -4,10 +4,10 @@ use wstd::runtime::block_on;
 
 use crate::bindings::convey::pipeline::types::{ConversionEvent, Membership, UserData};
 use crate::bindings::exports::convey::pipeline::conversions_sink::{
-    Destination, Guest, Outcome, Profile, Session, Shipment,
+    ApiVersion, Destination, Guest, Outcome, Profile, Session, Shipment,
 };
 use crate::settings::Settings;
-use crate::{audience, clock, deliver, describe, encode, http, probe};
+use crate::{audience, clock, deliver, describe, encode, http, probe, version};
 
 /// What the contract is exported by.
 pub struct Meta;
@@ -17,8 +17,8 @@ impl Guest for Meta {
         describe::profile()
     }
 
-    fn configure(settings: String) -> Result<(), String> {
-        Settings::parse(&settings).map(|_| ())
+    fn configure(settings: String) -> Result<Vec<ApiVersion>, String> {
+        Settings::parse(&settings).map(|settings| version::used(&settings))
     }
 
     fn encode(_: Destination, events: Vec<ConversionEvent>) -> Vec<String> {

@@ -2,7 +2,6 @@
 
 use crate::bindings::convey::pipeline::types::Operation;
 use crate::bindings::exports::convey::pipeline::conversions_sink::Profile;
-use crate::version;
 
 /// Where the Graph API answers.
 pub const BASE_URL: &str = "https://graph.facebook.com";
@@ -35,18 +34,6 @@ pub fn profile() -> Profile {
         // failure. Seven for all of them loses a late event at worst; sixty-two could lose a whole batch.
         max_age_by_source: Vec::new(),
         max_ahead_ms: 60_000,
-        versions: version::GRAPH.into_iter().map(|(name, until)| (name.into(), until)).collect(),
         proof: Some("appsecret_proof".into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::profile;
-    use crate::settings::DEFAULT_VERSION;
-
-    #[test]
-    fn the_default_version_is_one_of_those_described() {
-        assert!(profile().versions.iter().any(|(name, _)| name == DEFAULT_VERSION));
     }
 }

@@ -31,7 +31,7 @@ pub fn meaning(code: i64, subcode: Option<i64>) -> Option<&'static str> {
         4 | 17 | 32 | 341 | 613 | 80_000..=80_014 => Some("too many requests"),
         100 => Some("a parameter is invalid"),
         102 | 190 => Some("the token is not valid"),
-        104 => Some("the app secret does not belong to the token's app"),
+        104 => Some("the proof of the app's secret is missing or wrong: give the destination's `app_secret`, the secret of the app that made the token"),
         105 => Some("too many parameters"),
         368 => Some("blocked for a while by a policy"),
         294 => Some("the token lacks the permission ads_management"),

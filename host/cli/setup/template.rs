@@ -137,6 +137,7 @@ fn destination(answers: &Answers) -> String {
     line(&mut text, "id", &answers.dataset);
     found_at(&mut text, "dataset_token");
     secret(&mut text, "token", &answers.dataset_token);
+    text.push_str("# app_secret = { env = \"APP_SECRET\" } # only if the app is set to require a proof of its secret (Meta: App settings > Advanced)\n");
     text.push_str("# To see the first events without counting them: convey test-mode on --code TEST12345 --for 1h\n");
     text.push_str("# ambiguous = \"hold\"             # a request that got no answer waits for you; else it is sent again under the same ids\n");
     text.push_str(

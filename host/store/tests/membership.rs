@@ -132,3 +132,81 @@ async fn test_mode_ends_by_itself_or_when_asked() {
     assert!(!bench.store.end_test_mode("ads", 30).await.unwrap());
     assert!(bench.store.test_modes(29).await.unwrap().is_empty());
 }
+
+/// Rows and keys that stand for a place.
+async fn places(bench: &Bench) -> (i64, i64) {
+    let count = bench.store.read(|rows| {
+        let of = |sql: &str| rows.db.query_row(sql, [], |row| row.get(0));
+        let keys = "SELECT count(*) FROM contact_key WHERE subject IN (SELECT subject FROM membership)";
+        Ok((of("SELECT count(*) FROM membership")?, of(keys)?))
+    });
+    count.await.unwrap()
+}
+
+fn farewell(at: u64) -> Farewell {
+    Farewell { at, by: "ops".into(), why: "a test".into() }
+}
+
+#[tokio::test]
+async fn who_is_forgotten_is_taken_out_by_a_key_of_its_own_and_then_nothing_is_left() {
+    let bench = bench().await;
+    wished(&bench, 5, true, "ada").await;
+    let flight = claim(&bench).await.unwrap();
+    settle(&bench, flight, DONE).await;
+    let keys = async || {
+        bench
+            .store
+            .read(|rows| Ok(rows.db.query_row("SELECT count(*) FROM contact_key", [], |row| row.get::<_, i64>(0))?))
+            .await
+    };
+    let before = keys().await.unwrap();
+    let forgotten = bench.store.forget(None, "ann", farewell(40)).await.unwrap();
+    assert_eq!((forgotten.contacts, forgotten.places_left), (1, 1));
+    assert_eq!((places(&bench).await, keys().await.unwrap()), ((1, 1), before), "one key for another");
+    let subject = bench.store.read(|rows| {
+        let ann = rows.contact("shop", "ann");
+        Ok(rows
+            .db
+            .query_row("SELECT count(*) FROM membership WHERE subject = ?1", [ann], |row| row.get::<_, i64>(0))?)
+    });
+    assert_eq!(subject.await.unwrap(), 0, "nobody finds the place by the contact");
+    assert_eq!(bench.store.forget(None, "ann", farewell(41)).await.unwrap().contacts, 0, "once is enough");
+    let (join, members) = claim(&bench).await.unwrap();
+    assert_eq!((join, members[0].put_in.as_deref()), (false, Some(&b"ada"[..])), "whom to take out");
+    settle(&bench, (join, members), DONE).await;
+    assert_eq!((places(&bench).await, keys().await.unwrap()), ((0, 0), before - 1));
+}
+
+#[tokio::test]
+async fn who_is_forgotten_while_they_join_is_taken_out_after_and_who_never_joined_is_just_gone() {
+    let bench = bench().await;
+    wished(&bench, 5, true, "ada").await;
+    let flight = claim(&bench).await.unwrap();
+    assert_eq!(bench.store.forget(None, "ann", farewell(40)).await.unwrap().places_left, 1);
+    settle(&bench, flight, DONE).await;
+    let leave = claim(&bench).await.unwrap();
+    assert!(!leave.0);
+    settle(&bench, leave, DONE).await;
+    assert_eq!(places(&bench).await, (0, 0));
+
+    wished(&bench, 60, true, "ada").await;
+    assert_eq!(
+        bench.store.forget(None, "ann", farewell(61)).await.unwrap().places_left,
+        0,
+        "the platform never had them"
+    );
+    assert_eq!(places(&bench).await, (0, 0));
+}
+
+#[tokio::test]
+async fn a_place_that_nobody_can_give_up_is_not_kept_for_ever() {
+    let bench = bench().await;
+    wished(&bench, 5, true, "ada").await;
+    let flight = claim(&bench).await.unwrap();
+    settle(&bench, flight, DONE).await;
+    bench.store.forget(None, "ann", farewell(40)).await.unwrap();
+    let kept = Retention { dead_ms: 100, ..super::retention::RETENTION };
+    assert_eq!(bench.store.sweep(140, kept).await.unwrap().partings, 0);
+    assert_eq!(bench.store.sweep(141, kept).await.unwrap().partings, 1);
+    assert_eq!(places(&bench).await, (0, 0));
+}

@@ -182,7 +182,7 @@ async fn a_sink_that_looks_everywhere_sees_no_credential() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pure_call_has_no_way_out() {
     let stage = Stage::set(LIMITS).await;
-    assert_eq!(stage.sink.configure("trap").await.unwrap(), Ok(()));
+    assert_eq!(stage.sink.configure("trap").await.unwrap(), Ok(Vec::new()));
     assert_eq!(stage.sink.configure("tarp").await.unwrap(), Err("no such behaviour: tarp".to_owned()));
     let destination =
         SinkDestination { id: "d1".to_owned(), settings: "greedy:http://127.0.0.1:1/".to_owned(), test_code: None };

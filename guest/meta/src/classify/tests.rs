@@ -180,3 +180,11 @@ fn a_probe_that_reaches_its_dataset() {
     assert!(matches!(probe(&answer(400, &envelope(100, None, false)), "123"), Outcome::Blocked(_)));
     assert!(matches!(probe(&answer(401, &envelope(190, Some(463), false)), "123"), Outcome::Unauthorized(_)));
 }
+
+#[test]
+fn a_call_that_is_refused_as_a_call_sinks_no_event() {
+    let body = r#"{"error":{"message":"m","type":"GraphMethodException","code":100}}"#;
+    let finding = events(&answer(400, body), 3);
+    assert_eq!(word(&finding), "+blocked");
+    assert!(format!("{finding:?}").contains("`app_secret`"), "{finding:?}");
+}

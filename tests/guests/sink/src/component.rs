@@ -10,7 +10,7 @@ use wstd::time::Duration;
 use crate::behaviour::Behaviour;
 use crate::bindings::convey::pipeline::types::{ConversionEvent, Membership, UserData};
 use crate::bindings::exports::convey::pipeline::conversions_sink::{
-    Destination, Guest, Outcome, Profile, Session, Shipment,
+    ApiVersion, Destination, Guest, Outcome, Profile, Session, Shipment,
 };
 use crate::describe::{self, BASE_URL};
 
@@ -22,8 +22,8 @@ impl Guest for Misbehaving {
         describe::profile()
     }
 
-    fn configure(settings: String) -> Result<(), String> {
-        Behaviour::parse(&settings).map(|_| ())
+    fn configure(settings: String) -> Result<Vec<ApiVersion>, String> {
+        Behaviour::parse(&settings).map(|_| Vec::new())
     }
 
     fn encode(_: Destination, events: Vec<ConversionEvent>) -> Vec<String> {

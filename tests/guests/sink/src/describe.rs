@@ -20,7 +20,6 @@ pub fn profile() -> Profile {
         max_age_ms: 7 * 86_400_000,
         max_age_by_source: Vec::new(),
         max_ahead_ms: 60_000,
-        versions: Vec::new(),
         proof: None,
     }
 }
