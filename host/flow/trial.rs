@@ -96,7 +96,7 @@ impl Flow {
     pub async fn try_destination(&self, name: &str, test_code: Option<&str>) -> Result<(), Untried> {
         let destination = self.plan().destinations.get(name).cloned();
         let destination = destination.ok_or_else(|| Untried(format!("there is no destination {name}")))?;
-        let ticket = destination.ticket(None);
+        let ticket = destination.ticket(None, None);
         let said = match test_code {
             None => destination.sink.probe(ticket, &destination.words).await,
             Some(code) => self.send_test(&destination, code).await?,
@@ -121,7 +121,10 @@ impl Flow {
         let words = crate::engine::SinkDestination { test_code: Some(code.to_owned()), ..destination.words.clone() };
         let id = random_hex(8).map_err(|error| Untried(error.to_string()))?;
         let event = event(&format!("convey-doctor-{id}"), self.clock.now_ms());
-        let sent = destination.sink.deliver(destination.ticket(None), &words, &[event]).await;
+        let sent = destination
+            .sink
+            .deliver(destination.ticket(None, Some(self.stops.of(&destination.name))), &words, &[event])
+            .await;
         Ok(sent.map(|shipment| {
             let one = shipment.outcomes.into_iter().next();
             one.unwrap_or_else(|| Outcome::Unknown("the sink said nothing of the event".to_owned()))
