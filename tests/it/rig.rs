@@ -85,6 +85,7 @@ pub struct Convey {
     child: Option<Child>,
     spoken: Arc<Mutex<Vec<u8>>>,
     log: &'static str,
+    log_format: &'static str,
 }
 
 impl Convey {
@@ -98,7 +99,15 @@ impl Convey {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
         let config = config(summary, dataset, port);
-        let convey = Self { folder, config, port, child: None, spoken: Arc::default(), log: "convey=info,warn" };
+        let convey = Self {
+            folder,
+            config,
+            port,
+            child: None,
+            spoken: Arc::default(),
+            log: "convey=info,warn",
+            log_format: "text",
+        };
         convey.file("crm.token", &summary.crm_token);
         convey.file("ads.token", &summary.ads_token);
         // Every test compiles the same components: they share what is compiled.
@@ -119,6 +128,12 @@ impl Convey {
     /// Everything it logs, not only what people want to read.
     pub fn log_everything(mut self) -> Self {
         self.log = "debug";
+        self
+    }
+
+    /// A JSON object a line, for who reads the log.
+    pub fn log_as_json(mut self) -> Self {
+        self.log_format = "json";
         self
     }
 
@@ -176,7 +191,7 @@ impl Convey {
         command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(env!("CARGO_BIN_EXE_convey"));
         command.args(["--format", "json", "run"]);
         self.surround(&mut command);
-        command.env("CONVEY_LOG", self.log);
+        command.env("CONVEY_LOG", self.log).env("CONVEY_LOG_FORMAT", self.log_format);
         if let Some(at) = crash_at {
             command.env("CONVEY_CRASH_AT", at);
         }
