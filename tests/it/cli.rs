@@ -77,7 +77,10 @@ fn init_and_check_lead_a_person_to_a_good_configuration() {
     folder.write("location.token", "pit\n");
 
     let good = folder.run(&["check", "--format", "json"]).ended(0).json();
-    assert_eq!(good, json!({"ok": true, "connections": 1, "destinations": 1, "warnings": []}));
+    assert_eq!(
+        good,
+        json!({"ok": true, "connections": 1, "destinations": 1, "sunsets": [], "unproven": ["main"], "warnings": []})
+    );
     assert!(folder.run(&["check"]).ended(0).out.contains("convey.toml is good: 1 connection(s), 1 destination(s)"));
 
     let again: Vec<&str> = answers.iter().copied().chain(["--force"]).collect();

@@ -48,7 +48,8 @@ async fn a_rules_command_is_carried_out_once_and_is_no_news() {
     let sandbox = sandbox(1, 1).await;
     let vendor = Vendor::of(&sandbox);
     let letters = letters_of(&sandbox, Kind::ContactCreated, 5).await;
-    let mut convey = writer(Convey::new(&sandbox.summary()).log_everything(), "write_back_tag = \"told\"\n");
+    let mut convey =
+        writer(Convey::new(&sandbox.summary()).log_everything().log_as_json(), "write_back_tag = \"told\"\n");
     convey.start().await;
     let down = Fault { status: Some(503), ..Fault::default() };
     sandbox.set_faults(Faults { crm: None, ads: Some(down) });

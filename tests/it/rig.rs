@@ -85,6 +85,7 @@ pub struct Convey {
     child: Option<Child>,
     spoken: Arc<Mutex<Vec<u8>>>,
     log: &'static str,
+    log_format: &'static str,
     /// How far its clock is ahead of the machine's, in milliseconds; none: it has the machine's.
     ahead_ms: Option<u64>,
 }
@@ -100,8 +101,16 @@ impl Convey {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
         let config = config(summary, dataset, port);
-        let convey =
-            Self { folder, config, port, child: None, spoken: Arc::default(), log: "convey=info,warn", ahead_ms: None };
+        let convey = Self {
+            folder,
+            config,
+            port,
+            child: None,
+            spoken: Arc::default(),
+            log: "convey=info,warn",
+            log_format: "text",
+            ahead_ms: None,
+        };
         convey.file("crm.token", &summary.crm_token);
         convey.file("ads.token", &summary.ads_token);
         // Every test compiles the same components: they share what is compiled.
@@ -143,6 +152,12 @@ impl Convey {
             stdin.write_all(format!("{by_ms}\n").as_bytes()).await.unwrap();
             stdin.flush().await.unwrap();
         }
+    }
+
+    /// A JSON object a line, for who reads the log.
+    pub fn log_as_json(mut self) -> Self {
+        self.log_format = "json";
+        self
     }
 
     /// Writes a text beside the configuration.
@@ -199,7 +214,7 @@ impl Convey {
         command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(env!("CARGO_BIN_EXE_convey"));
         command.args(["--format", "json", "run"]);
         self.surround(&mut command);
-        command.env("CONVEY_LOG", self.log);
+        command.env("CONVEY_LOG", self.log).env("CONVEY_LOG_FORMAT", self.log_format);
         if let Some(at) = crash_at {
             command.env("CONVEY_CRASH_AT", at);
         }

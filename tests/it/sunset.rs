@@ -3,6 +3,7 @@
 use convey::app::{App, check};
 use convey::clock::Clock;
 use convey::config;
+use convey::engine::CodeCache;
 
 use crate::rig::{Convey, sandbox};
 
@@ -32,7 +33,8 @@ async fn a_version_that_ends_is_spoken_of_once_a_day_with_the_line_to_write() {
     assert!(flow.sunsets()[0].over);
     drop(app);
 
-    let checked = check(&config, Clock::manual(END - 10 * DAY_MS), true, None).await.unwrap();
+    let cache = || CodeCache::new(convey.state().join("compiled")).ok();
+    let checked = check(&config, Clock::manual(END - 10 * DAY_MS), true, cache()).await.unwrap();
     assert!(checked.sunsets[0].to_string().contains("ends in 10 days (2027-02-23)"), "{:?}", checked.sunsets);
-    assert!(check(&config, Clock::manual(END - 61 * DAY_MS), true, None).await.unwrap().sunsets.is_empty());
+    assert!(check(&config, Clock::manual(END - 61 * DAY_MS), true, cache()).await.unwrap().sunsets.is_empty());
 }

@@ -160,7 +160,7 @@ async fn who_is_forgotten_is_taken_out_by_a_key_of_its_own_and_then_nothing_is_l
             .await
     };
     let before = keys().await.unwrap();
-    let forgotten = bench.store.forget(None, "ann", farewell(40)).await.unwrap();
+    let forgotten = bench.store.forget(Some("shop"), "ann", farewell(40)).await.unwrap();
     assert_eq!((forgotten.contacts, forgotten.places_left), (1, 1));
     assert_eq!((places(&bench).await, keys().await.unwrap()), ((1, 1), before), "one key for another");
     let subject = bench.store.read(|rows| {
@@ -170,7 +170,7 @@ async fn who_is_forgotten_is_taken_out_by_a_key_of_its_own_and_then_nothing_is_l
             .query_row("SELECT count(*) FROM membership WHERE subject = ?1", [ann], |row| row.get::<_, i64>(0))?)
     });
     assert_eq!(subject.await.unwrap(), 0, "nobody finds the place by the contact");
-    assert_eq!(bench.store.forget(None, "ann", farewell(41)).await.unwrap().contacts, 0, "once is enough");
+    assert_eq!(bench.store.forget(Some("shop"), "ann", farewell(41)).await.unwrap().contacts, 0, "once is enough");
     let (join, members) = claim(&bench).await.unwrap();
     assert_eq!((join, members[0].put_in.as_deref()), (false, Some(&b"ada"[..])), "whom to take out");
     settle(&bench, (join, members), DONE).await;
@@ -182,7 +182,7 @@ async fn who_is_forgotten_while_they_join_is_taken_out_after_and_who_never_joine
     let bench = bench().await;
     wished(&bench, 5, true, "ada").await;
     let flight = claim(&bench).await.unwrap();
-    assert_eq!(bench.store.forget(None, "ann", farewell(40)).await.unwrap().places_left, 1);
+    assert_eq!(bench.store.forget(Some("shop"), "ann", farewell(40)).await.unwrap().places_left, 1);
     settle(&bench, flight, DONE).await;
     let leave = claim(&bench).await.unwrap();
     assert!(!leave.0);
@@ -191,7 +191,7 @@ async fn who_is_forgotten_while_they_join_is_taken_out_after_and_who_never_joine
 
     wished(&bench, 60, true, "ada").await;
     assert_eq!(
-        bench.store.forget(None, "ann", farewell(61)).await.unwrap().places_left,
+        bench.store.forget(Some("shop"), "ann", farewell(61)).await.unwrap().places_left,
         0,
         "the platform never had them"
     );
@@ -204,7 +204,7 @@ async fn a_place_that_nobody_can_give_up_is_not_kept_for_ever() {
     wished(&bench, 5, true, "ada").await;
     let flight = claim(&bench).await.unwrap();
     settle(&bench, flight, DONE).await;
-    bench.store.forget(None, "ann", farewell(40)).await.unwrap();
+    bench.store.forget(Some("shop"), "ann", farewell(40)).await.unwrap();
     let kept = Retention { dead_ms: 100, ..super::retention::RETENTION };
     assert_eq!(bench.store.sweep(140, kept).await.unwrap().partings, 0);
     assert_eq!(bench.store.sweep(141, kept).await.unwrap().partings, 1);
