@@ -155,7 +155,7 @@ async fn read(store: &Store, changes: &[Change]) {
     store.settle_read(settlement).await.unwrap();
 }
 
-async fn futures_of<'a, F>(puts: Vec<(F, &'a Change)>) -> Vec<(Put, &'a Change)>
+async fn futures_of<F>(puts: Vec<(F, &Change)>) -> Vec<(Put, &Change)>
 where
     F: Future<Output = Result<Put, convey::store::StoreError>>,
 {
