@@ -116,7 +116,7 @@ impl Engine {
 
     /// The same for one that ships with convey.
     pub fn load_builtin(&self, builtin: &Builtin) -> Result<Loaded, LoadError> {
-        self.load_known(builtin.name, builtin.bytes, builtin.digest)
+        self.load_known(builtin.name, builtin.bytes, Digest::known(builtin.digest))
     }
 
     fn load_known(&self, name: &str, bytes: &[u8], digest: Digest) -> Result<Loaded, LoadError> {

@@ -2,14 +2,14 @@
 //! ratios are the figures; microseconds are this machine's. `cargo bench --bench delivery` runs it; `tests/README.md` says what it prints.
 
 #![expect(clippy::print_stdout, reason = "a bench is run for what it prints")]
-#![allow(clippy::unwrap_used, reason = "the rig of the integration tests is used here too")]
+#![expect(clippy::unwrap_used, reason = "the rig of the integration tests is used here too")]
 
 mod measured;
 mod reference;
-#[allow(dead_code, reason = "it serves the integration tests")]
+#[expect(dead_code, reason = "it serves the integration tests")]
 #[path = "../../it/rig.rs"]
 mod rig;
-#[allow(dead_code, reason = "it serves the integration tests")]
+#[expect(dead_code, reason = "it serves the integration tests")]
 #[path = "../../it/wire.rs"]
 mod wire;
 
