@@ -56,6 +56,11 @@ impl fmt::Debug for Digest {
     }
 }
 
+/// Bytes as lower-case hex digits, two each.
+pub fn lower_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The hash as it is written: 64 lower-case hex digits.
 pub fn hex(hashed: &Hashed) -> String {
     let words = [hashed.a, hashed.b, hashed.c, hashed.d, hashed.e, hashed.f, hashed.g, hashed.h];

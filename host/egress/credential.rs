@@ -8,6 +8,7 @@ use http::HeaderValue;
 use ring::hmac;
 
 use super::oauth::Holder;
+use crate::contract::lower_hex;
 use crate::vault::{Scrubber, Secret, SecretRef, VaultError};
 
 /// In whose name a ticket's requests are made.
@@ -69,7 +70,7 @@ impl Ready {
     fn proven(secret: &Secret, parameter: &str, key: &Secret) -> Option<Self> {
         let by = hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes());
         let signed = hmac::sign(&by, secret.expose().as_bytes());
-        let hex = Secret::new(signed.as_ref().iter().map(|byte| format!("{byte:02x}")).collect());
+        let hex = Secret::new(lower_hex(signed.as_ref()));
         let proof = Secret::new(format!("{parameter}={}", hex.expose()));
         let ready = Self::new(secret, None)?;
         Some(Self { scrubber: Scrubber::new([secret, key, &hex]), key: Some(key.clone()), proof: Some(proof), ..ready })

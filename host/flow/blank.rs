@@ -3,7 +3,7 @@
 use crate::contract::types::{
     Appointment, Attribution, Consent, Note, Opportunity, ReportedConversion, Stage, TagDelta, Task,
 };
-use crate::contract::{Change, Contact, CustomField, FieldValue, Trigger};
+use crate::contract::{Change, Contact, CustomField, FieldValue, Trigger, UserData};
 
 /// When a blank change happened: the same moment always, so that what comes of it is.
 const AT: u64 = 1_795_000_000_000;
@@ -51,6 +51,28 @@ pub fn contact() -> Contact {
         tasks: Vec::new(),
         notes: Vec::new(),
         appointments: Vec::new(),
+    }
+}
+
+/// A person by whom nobody could be found.
+pub fn user_data() -> UserData {
+    UserData {
+        emails: Vec::new(),
+        phones: Vec::new(),
+        first_names: Vec::new(),
+        last_names: Vec::new(),
+        genders: Vec::new(),
+        dates_of_birth: Vec::new(),
+        cities: Vec::new(),
+        states: Vec::new(),
+        postal_codes: Vec::new(),
+        countries: Vec::new(),
+        external_ids: Vec::new(),
+        client_ip: None,
+        user_agent: None,
+        fbc: None,
+        fbp: None,
+        lead_id: None,
     }
 }
 

@@ -93,10 +93,9 @@ impl Flow {
         let same =
             configured.is_some_and(|old| old.written.mapper_digest == digest && old.written.settings_hash == settings);
         if let (true, Some(latest)) = (same, history.first()) {
-            let component = self.component(&latest.written.mapper_digest).await?;
-            let loaded = self.load(candidate.name, component).await?;
-            let mapper_of = Mapper::new(self.engine(), loaded, latest.written.settings.clone()).await?;
-            return Ok(self.publish(mapper, Generation { id: latest.id, mapper: mapper_of }));
+            let written = &latest.written;
+            let kept = self.kept(&candidate.name, &written.mapper_digest, written.settings.clone()).await?;
+            return Ok(self.publish(mapper, Generation { id: latest.id, mapper: kept }));
         }
         let prepared = prepare::prepare(self.engine(), candidate, None, &[], Vec::new(), None).await?;
         let reason = Reason { origin: "config", who: "configuration".to_owned(), note: None };
@@ -141,7 +140,7 @@ impl Flow {
         };
         let generation = self.publish(mapper, Generation { id, mapper: ready });
         self.wake.ship.notify_one();
-        self.end_shadows_of(mapper).await?;
+        self.end_shadow_of(mapper).await?;
         Ok(RolledBack { generation, recalled })
     }
 
@@ -218,6 +217,12 @@ impl Flow {
 
     pub(super) async fn component(&self, digest: &str) -> Result<Vec<u8>, SwapError> {
         self.store.component(digest).await?.ok_or_else(|| SwapError::Gone(digest.to_owned()))
+    }
+
+    /// A mapper that was live or looked on before, made again of what is kept: its component and its settings.
+    pub(super) async fn kept(&self, name: &str, digest: &str, settings: String) -> Result<Mapper, SwapError> {
+        let loaded = self.load(name.to_owned(), self.component(digest).await?).await?;
+        Ok(Mapper::new(self.engine(), loaded, settings).await?)
     }
 
     pub(super) async fn load(&self, name: String, component: Vec<u8>) -> Result<crate::engine::Loaded, SwapError> {

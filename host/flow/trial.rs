@@ -9,9 +9,9 @@ use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::Flow;
 use super::plan::Destination;
-use crate::contract::{ActionSource, ConversionEvent, Digest, Hashed, UserData};
+use super::{Flow, blank};
+use crate::contract::{ActionSource, ConversionEvent, Digest, Hashed, UserData, lower_hex};
 use crate::engine::{Encoding, Envelope, Outcome, Signature, SignatureAlgorithm};
 use crate::vault::random_hex;
 
@@ -69,7 +69,7 @@ impl Flow {
         let signed = pair.sign(body.as_bytes());
         let signature = match scheme.encoding {
             Encoding::Base64 => STANDARD.encode(signed.as_ref()),
-            Encoding::Hex => signed.as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
+            Encoding::Hex => lower_hex(signed.as_ref()),
         };
         let der: Vec<u8> = SPKI_PREFIX.iter().chain(pair.public_key().as_ref()).copied().collect();
         let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der));
@@ -134,7 +134,7 @@ impl Flow {
 
 /// An event of nobody: the address is one that no mailbox can have (RFC 2606).
 fn event(id: &str, now: u64) -> ConversionEvent {
-    let person = UserData { emails: vec![hashed("doctor@convey.example")], ..nobody() };
+    let person = UserData { emails: vec![hashed("doctor@convey.example")], ..blank::user_data() };
     ConversionEvent {
         id: id.to_owned(),
         name: "ConveyDoctor".to_owned(),
@@ -155,27 +155,6 @@ fn hashed(text: &str) -> Hashed {
         digest.as_ref().chunks_exact(4).map(|word| word.iter().fold(0, |all, byte| all << 8 | u32::from(*byte)));
     let mut next = || words.next().unwrap_or_default();
     Hashed { a: next(), b: next(), c: next(), d: next(), e: next(), f: next(), g: next(), h: next() }
-}
-
-fn nobody() -> UserData {
-    UserData {
-        emails: Vec::new(),
-        phones: Vec::new(),
-        first_names: Vec::new(),
-        last_names: Vec::new(),
-        genders: Vec::new(),
-        dates_of_birth: Vec::new(),
-        cities: Vec::new(),
-        states: Vec::new(),
-        postal_codes: Vec::new(),
-        countries: Vec::new(),
-        external_ids: Vec::new(),
-        client_ip: None,
-        user_agent: None,
-        fbc: None,
-        fbp: None,
-        lead_id: None,
-    }
 }
 
 /// A body that holds what the envelope points at, and says what it is.

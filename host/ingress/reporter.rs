@@ -175,7 +175,7 @@ mod tests {
 
     fn mark(secret: &str, signed: &str) -> String {
         let mark = sign(&Key::new(HMAC_SHA256, secret.as_bytes()), signed.as_bytes());
-        mark.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::contract::lower_hex(mark.as_ref())
     }
 
     fn headers(name: &'static str, value: &str) -> HeaderMap {

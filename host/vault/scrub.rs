@@ -7,6 +7,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_S
 use memchr::memmem::Finder;
 
 use super::Secret;
+use crate::contract::lower_hex;
 
 const MARK: &str = "[secret]";
 const PERSONAL: &str = "[personal]";
@@ -66,7 +67,7 @@ impl Scrubber {
 
 fn forms(secret: &str) -> Vec<Vec<u8>> {
     let bytes = secret.as_bytes();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = lower_hex(bytes);
     let quoted = serde_json::Value::from(secret).to_string();
     let escaped = &quoted[1..quoted.len() - 1];
     let mut forms = vec![bytes.to_vec(), hex.to_uppercase().into_bytes(), hex.into_bytes()];

@@ -13,6 +13,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::VaultError;
+use crate::contract::lower_hex;
 
 /// A keyed digest that stands for a value in a look-up column: the same value gives the same bytes, and only the vault
 /// can tell.
@@ -97,7 +98,7 @@ pub fn random(out: &mut [u8]) -> Result<(), VaultError> {
 pub fn random_hex(bytes: usize) -> Result<String, VaultError> {
     let mut drawn = vec![0; bytes];
     random(&mut drawn)?;
-    Ok(drawn.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(lower_hex(&drawn))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use convey::sandbox::Kind;
 
-use crate::rig::{Convey, accepted_ids, eventually, sandbox};
+use crate::rig::{Convey, accepted_ids, sandbox};
 use crate::wire::letters_of;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -15,11 +15,7 @@ async fn a_destination_whose_token_is_refused_goes_on_by_itself() {
     for letter in &letters {
         letter.insist(&convey.hook()).await;
     }
-    let pause = eventually("the destination rests", async || {
-        let pause = convey.status().await?["status"]["pauses"][0].clone();
-        pause.is_object().then_some(pause)
-    })
-    .await;
+    let pause = convey.paused().await;
     assert_eq!((&pause["scope"]["destination"], &pause["heals"]), (&"ads".into(), &true.into()), "{pause}");
     assert!(sandbox.accepted(0).is_empty());
 

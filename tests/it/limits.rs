@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use convey::sandbox::{Allowance, Fault, Faults, Kind, Options, Play, Sandbox};
 
-use crate::polls::scene::connect;
-use crate::rig::{Convey, ROOM, eventually, options};
+use crate::rig::{Convey, ROOM, connect, eventually, options};
 use crate::wire::letters_of;
 
 const WEBHOOKS: usize = 1_000;

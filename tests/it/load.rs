@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 use convey::sandbox::{Fault, Faults, Kind, Locations, Options, Play, Sandbox};
 
 use crate::memory::Watch;
-use crate::polls::scene::connect;
-use crate::rig::{Convey, ROOM, eventually, options, sandbox};
+use crate::rig::{Convey, ROOM, connect, eventually, options, sandbox};
 
 /// Deliveries a second, of each location.
 const RATE: usize = 5;

@@ -25,11 +25,7 @@ async fn a_proof_is_attached_where_the_platform_requires_one() {
     for letter in &letters {
         letter.insist(&convey.hook()).await;
     }
-    let pause = eventually("the destination rests", async || {
-        let pause = convey.status().await?["status"]["pauses"][0].clone();
-        pause.is_object().then_some(pause)
-    })
-    .await;
+    let pause = convey.paused().await;
     assert!(pause["reason"].as_str().unwrap().contains("`app_secret`"), "the fix: {pause}");
     assert!(sandbox.accepted(0).is_empty());
     let ill = convey.command(&["doctor"]).await;

@@ -295,6 +295,15 @@ impl Convey {
         (answer.status == 200).then(|| answer.json())
     }
 
+    /// Waits until something is paused; the first pause.
+    pub async fn paused(&self) -> Value {
+        eventually("something is paused", async || {
+            let pause = self.status().await?["status"]["pauses"][0].clone();
+            pause.is_object().then_some(pause)
+        })
+        .await
+    }
+
     /// Waits until nothing waits any more in any step.
     pub async fn drained(&self) {
         let mut last = Value::Null;
@@ -426,6 +435,16 @@ country = "US"
 currency = "USD"
 "#
     )
+}
+
+/// Adds a connection for each of these locations, named after its place in the list.
+pub fn connect(text: &mut String, locations: &[String], terms: &str) {
+    for (at, location) in locations.iter().enumerate() {
+        text.push_str(&format!(
+            "[connection.l{at}]\nsource = \"highlevel\"\nlocation = \"{location}\"\ntoken = {{ file = \"crm.token\" }}\n\
+             mapper = \"default\"\ndestinations = [\"ads\"]\n{terms}\n"
+        ));
+    }
 }
 
 /// A second connection, to be added to a configuration.

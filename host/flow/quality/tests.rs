@@ -5,34 +5,13 @@ use super::{FIELDS, Remedy, TOO_LITTLE, estimate, of, quality};
 use crate::contract::types::Omission;
 use crate::contract::{Hashed, UserData};
 
-fn nobody() -> UserData {
-    UserData {
-        emails: Vec::new(),
-        phones: Vec::new(),
-        first_names: Vec::new(),
-        last_names: Vec::new(),
-        genders: Vec::new(),
-        dates_of_birth: Vec::new(),
-        cities: Vec::new(),
-        states: Vec::new(),
-        postal_codes: Vec::new(),
-        countries: Vec::new(),
-        external_ids: Vec::new(),
-        client_ip: None,
-        user_agent: None,
-        fbc: None,
-        fbp: None,
-        lead_id: None,
-    }
-}
-
 fn hash() -> Vec<Hashed> {
     vec![Hashed { a: 1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 7, h: 8 }]
 }
 
 /// Every field of [`UserData`], by the name it is judged under.
 fn filled(name: &str) -> UserData {
-    let mut user = nobody();
+    let mut user = blank::user_data();
     let text = Some("x".to_owned());
     match name {
         "lead-id" => user.lead_id = text,
@@ -131,11 +110,11 @@ proptest! {
 
     #[test]
     fn the_gain_is_what_the_field_would_bring(held: u16) {
-        let mut told = nobody();
+        let mut told = blank::user_data();
         for (at, field) in FIELDS.iter().enumerate().filter(|(at, _)| held & 1 << at != 0) {
             let one = filled(field.name);
             // Merged by what is there: `filled` fills exactly one field.
-            macro_rules! take { ($($name:ident)*) => { $(if one.$name != nobody().$name { told.$name = one.$name; })* } }
+            macro_rules! take { ($($name:ident)*) => { $(if one.$name != blank::user_data().$name { told.$name = one.$name; })* } }
             take!(emails phones first_names last_names genders dates_of_birth cities states postal_codes countries external_ids client_ip user_agent fbc fbp lead_id);
             prop_assert!(super::held(&told) & 1 << at != 0);
         }

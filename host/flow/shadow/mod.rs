@@ -4,6 +4,7 @@ mod gate;
 mod promote;
 mod stage;
 mod tally;
+mod words;
 mod worker;
 
 use std::collections::HashMap;
@@ -11,7 +12,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -20,8 +20,9 @@ pub use promote::{Promoted, Promotion};
 pub use stage::Stage;
 pub(super) use stage::Staged;
 pub use tally::{Answer, Tally};
+pub use words::{Asked, Scope, ShadowError, ShadowReport};
 
-use super::prepare::{self, Candidate};
+use super::prepare;
 use super::{Connection, Flow, SwapError};
 use crate::clock::Millis;
 use crate::contract::{Change, Digest};
@@ -30,96 +31,6 @@ use crate::store::{NewShadow, Shadow, StoreError};
 
 /// Changes that may wait for a shadow; what comes beyond is left out and counted.
 const WAITING: usize = 2_000;
-
-/// Which changes a shadow is given, and when it is believed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Scope {
-    /// Of these connections only; empty: of all that the mapper's name translates for.
-    #[serde(default)]
-    pub connections: Vec<String>,
-    /// So many changes of a thousand, always the same ones.
-    pub sample_per_mille: u32,
-    /// When it is promoted by itself.
-    pub promote_when: Option<String>,
-    /// For how long the one before is watched over after a promotion, in milliseconds.
-    pub watch_ms: Millis,
-    /// For how many connections it is live first, then, …; empty: for all at once.
-    #[serde(default)]
-    pub stages: Vec<u32>,
-}
-
-/// A shadow that is asked for.
-pub struct Asked {
-    /// The component with its settings.
-    pub candidate: Candidate,
-    /// What it is given.
-    pub scope: Scope,
-    /// Who asks.
-    pub who: String,
-    /// Why, in their words.
-    pub note: Option<String>,
-}
-
-/// What is to be seen of a shadow.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ShadowReport {
-    /// Its number.
-    pub id: i64,
-    /// The mapper's name.
-    pub mapper: String,
-    /// `candidate`, or `former` after a promotion.
-    pub role: String,
-    /// Its digest.
-    pub digest: String,
-    /// The digest of its settings.
-    pub settings_hash: String,
-    /// `running`, `paused`, `stopped`, `promoted`, `passed` or `rolled-back`.
-    pub state: String,
-    /// Why it does not run.
-    pub reason: Option<String>,
-    /// What it is given.
-    pub scope: Scope,
-    /// The connections it is live for already.
-    pub staged: Vec<String>,
-    /// When it began.
-    pub started_at: Millis,
-    /// When it ended.
-    pub ended_at: Option<Millis>,
-    /// What was seen.
-    pub tally: Tally,
-    /// Means of the estimates, old and new.
-    pub quality: (Option<f64>, Option<f64>),
-    /// CPU time a change, old and new, in microseconds.
-    pub us_per_change: (f64, f64),
-}
-
-/// Why a shadow does not begin, or is not promoted.
-#[derive(Debug, thiserror::Error)]
-pub enum ShadowError {
-    /// As for a swap.
-    #[error(transparent)]
-    Swap(#[from] SwapError),
-    /// One runs already.
-    #[error("a shadow of `{0}` runs already: `convey shadow report` shows it, `convey shadow stop` ends it")]
-    Runs(String),
-    /// None runs.
-    #[error("no shadow of `{0}` runs: start one with `convey shadow start`")]
-    None(String),
-    /// What was asked makes no sense.
-    #[error("{0}")]
-    Asked(String),
-    /// The one that runs is the one before, not a candidate.
-    #[error(
-        "`{0}` was promoted already; what runs is the one before, to watch over it. `convey mapper rollback` goes back"
-    )]
-    Promoted(String),
-}
-
-impl From<StoreError> for ShadowError {
-    fn from(error: StoreError) -> Self {
-        Self::Swap(error.into())
-    }
-}
 
 /// A change as the live mapper answered it.
 pub(super) struct Seen {
@@ -327,14 +238,14 @@ impl Flow {
             let scope = serde_json::from_str::<Scope>(&written.scope);
             let tally = serde_json::from_str::<Tally>(&report).unwrap_or_default();
             let known = self.generation(&written.mapper).is_some();
-            match (scope, self.remade(&written).await) {
+            let kept = self.kept(&written.mapper, &written.mapper_digest, written.settings.clone()).await;
+            match (scope, kept) {
                 (Ok(scope), Ok(shadow)) if known => {
                     self.resume_stage(&written.mapper).await?;
                     self.run_shadow((id, &written), shadow, scope, tally);
                 }
-                (_, remade) => {
-                    let why =
-                        remade.err().map_or_else(|| "its mapper is no more".to_owned(), |error| error.to_string());
+                (_, kept) => {
+                    let why = kept.err().map_or_else(|| "its mapper is no more".to_owned(), |error| error.to_string());
                     tracing::warn!(mapper = %written.mapper, why, "a shadow does not go on");
                     self.store.move_shadow(id, "stopped", Some(why), Some(self.clock.now_ms())).await?;
                 }
@@ -343,10 +254,10 @@ impl Flow {
         Ok(())
     }
 
-    async fn remade(&self, written: &NewShadow) -> Result<Mapper, SwapError> {
-        let component = self.component(&written.mapper_digest).await?;
-        let loaded = self.load(written.mapper.clone(), component).await?;
-        Ok(Mapper::new(self.engine(), loaded, written.settings.clone()).await?)
+    /// The shadow of a mapper's name that has not ended, at work or paused.
+    async fn open_shadow(&self, mapper: &str) -> Result<Option<Shadow>, StoreError> {
+        let open = self.store.open_shadows().await?;
+        Ok(open.into_iter().find(|shadow| shadow.written.mapper == mapper))
     }
 
     /// What is to be seen of the latest shadow of a mapper's name.
@@ -388,9 +299,7 @@ impl Flow {
     /// # Errors
     /// If there is none, or as the store has it.
     pub async fn stop_shadow(&self, mapper: &str, by: &str) -> Result<ShadowReport, ShadowError> {
-        let open = self.store.open_shadows().await?;
-        let open = open.into_iter().find(|shadow| shadow.written.mapper == mapper);
-        let open = open.ok_or_else(|| ShadowError::None(mapper.to_owned()))?;
+        let open = self.open_shadow(mapper).await?.ok_or_else(|| ShadowError::None(mapper.to_owned()))?;
         self.end_shadow(mapper, open.id, "stopped", Some(format!("{by} ended it"))).await?;
         self.take_stage_back(mapper).await?;
         self.shadow_report(mapper).await
@@ -411,14 +320,10 @@ impl Flow {
         self.store.move_shadow(id, state, reason, Some(self.clock.now_ms())).await
     }
 
-    /// Ends every shadow of a mapper's name: what it was compared with is live no more.
-    pub(super) async fn end_shadows_of(&self, mapper: &str) -> Result<(), StoreError> {
-        let open = self.store.open_shadows().await?;
-        for shadow in open.into_iter().filter(|shadow| shadow.written.mapper == mapper) {
-            let why = "another generation is live".to_owned();
-            self.end_shadow(mapper, shadow.id, "stopped", Some(why)).await?;
-        }
-        Ok(())
+    /// Ends the shadow of a mapper's name, if there is one: what it was compared with is live no more.
+    pub(super) async fn end_shadow_of(&self, mapper: &str) -> Result<(), StoreError> {
+        let Some(open) = self.open_shadow(mapper).await? else { return Ok(()) };
+        self.end_shadow(mapper, open.id, "stopped", Some("another generation is live".to_owned())).await
     }
 
     /// Writes down what was seen of every shadow, at the program's end.

@@ -39,9 +39,7 @@ impl Flow {
         promotion: Promotion,
         reason: Reason,
     ) -> Result<Promoted, ShadowError> {
-        let open = self.store.open_shadows().await?;
-        let open = open.into_iter().find(|shadow| shadow.written.mapper == mapper);
-        let open = open.ok_or_else(|| ShadowError::None(mapper.to_owned()))?;
+        let open = self.open_shadow(mapper).await?.ok_or_else(|| ShadowError::None(mapper.to_owned()))?;
         if open.written.role != "candidate" {
             return Err(ShadowError::Promoted(mapper.to_owned()));
         }

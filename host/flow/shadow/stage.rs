@@ -122,9 +122,7 @@ impl Flow {
         let Some(latest) = latest.filter(|latest| latest.recalled_at.is_none()) else { return Ok(()) };
         let written = latest.written;
         let connections = written.connection.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        let component = self.component(&written.mapper_digest).await?;
-        let loaded = self.load(mapper.to_owned(), component).await?;
-        let ready = crate::engine::Mapper::new(self.engine(), loaded, written.settings).await?;
+        let ready = self.kept(mapper, &written.mapper_digest, written.settings).await?;
         let generation = Arc::new(Generation { id: latest.id, mapper: ready });
         self.put_stage(mapper, connections.unwrap_or_default(), generation);
         Ok(())

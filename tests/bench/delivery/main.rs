@@ -5,6 +5,9 @@
 #![expect(clippy::unwrap_used, reason = "the rig of the integration tests is used here too")]
 
 mod measured;
+#[expect(dead_code, reason = "it serves the integration tests")]
+#[path = "../../it/memory.rs"]
+mod memory;
 mod reference;
 #[expect(dead_code, reason = "it serves the integration tests")]
 #[path = "../../it/rig.rs"]
@@ -16,13 +19,14 @@ mod wire;
 use std::collections::HashMap;
 use std::time::Instant;
 
+use convey::contract::Digest;
 use convey::sandbox::{Kind, Options, Play, Played, Sandbox};
-use ring::digest::{SHA256, digest};
 use rustix::process::Pid;
 
-use measured::{cpu_us, median, percentile, resident_mib};
+use measured::{cpu_us, median, percentile};
+use memory::resident_kib;
 use reference::Reference;
-use rig::{Convey, ROOM, eventually, options};
+use rig::{Convey, ROOM, connect, eventually, options};
 
 /// Locations whose contacts are told.
 const LOCATIONS: usize = 20;
@@ -71,16 +75,12 @@ async fn measure(asked: &Asked) {
 /// A convey for all locations. `enriched`: each contact is fetched, which is the default; else it is taken from its webhook.
 async fn convey(sandbox: &Sandbox, enriched: bool) -> Convey {
     let summary = sandbox.summary();
-    let from = if enriched { "" } else { "contact_from = \"webhook\"\n" };
+    let from = if enriched { "api" } else { "webhook" };
+    let terms = format!("{ROOM}\nsettings = {{ country = \"US\", contact_from = \"{from}\" }}");
     let mut convey = Convey::new(&summary).configure(|text| {
         *text = text.replace("builtin:rules\"", "builtin:rules\"\nsettings = \"mapping.toml\"");
-        text.push_str(from);
-        for (at, location) in summary.locations[1..].iter().enumerate() {
-            text.push_str(&format!(
-                "[connection.l{at}]\nsource = \"highlevel\"\nlocation = \"{location}\"\ntoken = {{ file = \"crm.token\" }}\n\
-                 mapper = \"default\"\ndestinations = [\"ads\"]\n{ROOM}\n[connection.l{at}.settings]\ncountry = \"US\"\n{from}"
-            ));
-        }
+        text.push_str(&format!("contact_from = \"{from}\"\n"));
+        connect(text, &summary.locations[1..], &terms);
     });
     convey.file("mapping.toml", MAPPING);
     convey.start().await;
@@ -110,6 +110,11 @@ async fn cost(process: Pid, changes: usize, work: impl Future) -> f64 {
     let before = cpu_us(process);
     work.await;
     (cpu_us(process) - before) as f64 / changes as f64
+}
+
+/// What is resident of the process now, in MiB.
+fn resident_mib(process: Pid) -> f64 {
+    resident_kib(process).expect("it runs") as f64 / 1_024.0
 }
 
 /// CPU time a delivery against the bare handler's, by turns; and what is resident.
@@ -170,11 +175,8 @@ async fn latency(sandbox: &Sandbox) {
     tell(sandbox, &convey, rate as usize, rate).await;
     let since = sandbox.accepted_count();
     let played = tell(sandbox, &convey, rate as usize * 10, rate).await;
-    let sent: HashMap<String, u64> = played
-        .fired
-        .iter()
-        .map(|fired| (hex(digest(&SHA256, fired.contact_id.as_bytes()).as_ref()), fired.at))
-        .collect();
+    let sent: HashMap<String, u64> =
+        played.fired.iter().map(|fired| (Digest::of(fired.contact_id.as_bytes()).to_string(), fired.at)).collect();
     let told = sandbox.accepted(since);
     let mut took: Vec<f64> = told
         .iter()
@@ -187,10 +189,6 @@ async fn latency(sandbox: &Sandbox) {
     assert_eq!(took.len(), played.fired.len());
     let [half, most] = [0.5, 0.99].map(|share| percentile(&mut took, share));
     println!("at {rate} a second, from a webhook's POST to its event: p50 {half:.0} ms, p99 {most:.0} ms\n");
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// CPU time a delivery with ten times as much in the store, by turns.

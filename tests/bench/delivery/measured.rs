@@ -15,14 +15,6 @@ pub fn cpu_us(process: Pid) -> u64 {
     ticks * 1_000_000 / rustix::param::clock_ticks_per_second()
 }
 
-/// What is resident of the process now, in MiB.
-pub fn resident_mib(process: Pid) -> f64 {
-    let path = format!("/proc/{}/status", process.as_raw_nonzero());
-    let status = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line of what is resident");
-    line.trim().trim_end_matches("kB").trim().parse::<f64>().expect("a number of KiB") / 1_024.0
-}
-
 /// The middle one.
 pub fn median(mut of: Vec<f64>) -> f64 {
     percentile(&mut of, 0.5)

@@ -41,16 +41,6 @@ pub fn telling(summary: &Summary, dataset: &str, terms: &str) -> Convey {
     convey
 }
 
-/// Adds a connection for each of these locations, named after its place in the list.
-pub fn connect(text: &mut String, locations: &[String], terms: &str) {
-    for (at, location) in locations.iter().enumerate() {
-        text.push_str(&format!(
-            "[connection.l{at}]\nsource = \"highlevel\"\nlocation = \"{location}\"\ntoken = {{ file = \"crm.token\" }}\n\
-             mapper = \"default\"\ndestinations = [\"ads\"]\n{terms}\n"
-        ));
-    }
-}
-
 /// Has the first connection looked through now and waits until all that was found is told. `everything`: contact by contact, not only
 /// what changed.
 pub async fn look(convey: &Convey, everything: bool) {
