@@ -71,6 +71,27 @@ impl Clock {
     }
 }
 
+/// A moment as RFC 3339 has it, to the second unless there is more; `None` for one that no calendar holds.
+pub fn rfc3339(at: Millis) -> Option<String> {
+    let at = jiff::Timestamp::from_millisecond(i64::try_from(at).ok()?).ok()?;
+    Some(at.to_string())
+}
+
+/// How long something is, roughly: `3 d`, `5 h`, `12 min`, `40 s`.
+pub fn roughly(ms: Millis) -> String {
+    match ms / 1_000 {
+        s if s >= 2 * 86_400 => format!("{} d", s / 86_400),
+        s if s >= 2 * 3_600 => format!("{} h", s / 3_600),
+        s if s >= 120 => format!("{} min", s / 60),
+        s => format!("{s} s"),
+    }
+}
+
+/// How far `at` is from `now`: `in 5 h`, `12 min ago`.
+pub fn from_now(at: Millis, now: Millis) -> String {
+    if at >= now { format!("in {}", roughly(at - now)) } else { format!("{} ago", roughly(now - at)) }
+}
+
 #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine for the time")]
 fn machine_ms() -> Millis {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as Millis)

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Admin, Failed};
-use crate::contract::CrmCommand;
+use crate::contract::{Change, CrmCommand};
 use crate::engine::{Answer, Query, SourceError, Sweep};
 use crate::flow::{CrmError, Executed};
 
@@ -33,6 +33,14 @@ pub struct Probe {
     pub scope: String,
 }
 
+/// A question of what a connection's last contacts would be as changes.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Suppose {
+    /// How many contacts, the newest.
+    pub last: usize,
+}
+
 /// A request to look now.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,6 +51,9 @@ pub struct Look {
     #[serde(default)]
     pub from_start: bool,
 }
+
+/// The most contacts that one question is about: each costs a request.
+const MOST_CONTACTS: usize = 1_000;
 
 impl From<CrmError> for Failed {
     fn from(error: CrmError) -> Self {
@@ -64,6 +75,14 @@ pub(super) async fn ask(
     Json(query): Json<Query>,
 ) -> Result<Json<Answer>, Failed> {
     Ok(Json(admin.flow.ask(&connection, &query).await?))
+}
+
+pub(super) async fn supposed(
+    State(admin): State<Arc<Admin>>,
+    Path(connection): Path<String>,
+    Json(Suppose { last }): Json<Suppose>,
+) -> Result<Json<Vec<Change>>, Failed> {
+    Ok(Json(admin.flow.last_contacts(&connection, last.min(MOST_CONTACTS)).await?))
 }
 
 pub(super) async fn execute(

@@ -1,11 +1,16 @@
-//! The door for commands: loopback unless told otherwise, and never without the token.
+//! The door for people and their commands: loopback unless told otherwise, and never without a token or a session.
 
 mod auth;
 mod crm;
+mod gate;
 mod mapper;
 mod operate;
+mod page;
 mod preview;
 mod replay;
+mod role;
+mod routes;
+mod session;
 mod shadow;
 mod test_mode;
 mod token;
@@ -14,23 +19,25 @@ mod verify;
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use auth::Brought;
-pub use crm::{Command, Look, Probe};
+pub use crm::{Command, Look, Probe, Suppose};
 pub use mapper::{Proposed, SwapReport};
+pub use page::AskForCode;
 pub use preview::Foreseen;
 pub use replay::ReplayedWith;
+pub use role::Role;
+pub use routes::{Needs, Route, routes};
+pub use session::SignInCode;
 pub use shadow::{Begin, Promote};
 pub use test_mode::{TestModeBegun, TestModeEnded};
-pub use token::{Token, read_address, write_address};
+pub use token::{Token, Tokens, read_address, write_address};
 pub use trial::{TryDestination, TryWebhook};
 
 use crate::contract::Digest;
@@ -40,7 +47,12 @@ use crate::store::{Pause, PauseScope, StoreError};
 /// The door onto a running flow.
 pub struct Admin {
     flow: Arc<Flow>,
-    token: Token,
+    tokens: Tokens,
+    sessions: session::Sessions,
+    /// Where browsers reach it through a proxy.
+    public_url: Option<Uri>,
+    seen: page::Seen,
+    pulse: page::Pulse,
 }
 
 /// A request to pause or resume.
@@ -58,60 +70,15 @@ pub struct PauseRequest {
 }
 
 impl Admin {
-    /// A door that opens to `token`.
-    pub fn new(flow: Arc<Flow>, token: Token) -> Arc<Self> {
-        Arc::new(Self { flow, token })
+    /// A door that opens to `tokens`, and to sessions that they began.
+    pub fn new(flow: Arc<Flow>, tokens: Tokens, public_url: Option<Uri>) -> Arc<Self> {
+        let (sessions, seen, pulse) = (session::Sessions::default(), page::Seen::default(), page::Pulse::default());
+        Arc::new(Self { flow, tokens, sessions, public_url, seen, pulse })
     }
-
-    /// The routes.
-    pub fn router(self: Arc<Self>) -> Router {
-        Router::new()
-            .route("/status", get(status))
-            .route("/pause", post(pause))
-            .route("/resume", post(resume))
-            .route("/test-mode/on", post(test_mode::on))
-            .route("/test-mode/off", post(test_mode::off))
-            .route("/mapper/{name}/history", get(mapper::history))
-            .route("/mapper/{name}/test", post(mapper::test))
-            .route("/mapper/{name}/preview", post(preview::preview))
-            .route("/mapper/{name}/swap", post(mapper::swap))
-            .route("/mapper/{name}/rollback", post(mapper::roll_back))
-            .route("/shadow/{name}", get(shadow::report))
-            .route("/shadow/{name}/start", post(shadow::start))
-            .route("/shadow/{name}/promote", post(shadow::promote))
-            .route("/shadow/{name}/stop", post(shadow::stop))
-            .route("/crm/{connection}/ask", post(crm::ask))
-            .route("/crm/{connection}/execute", post(crm::execute))
-            .route("/crm/{connection}/probe", post(crm::probe))
-            .route("/crm/{connection}/look", post(crm::look))
-            .route("/trial/webhook", post(trial::webhook))
-            .route("/trial/destination", post(trial::destination))
-            .route("/replay", post(replay::replay))
-            .route("/replay/{name}", post(replay::replay_with))
-            .route("/verify", post(verify::verify))
-            .route("/operate", post(operate::take))
-            .route("/auth", get(auth::status))
-            .route("/auth/{target}/login", post(auth::login))
-            .route("/auth/{target}/redirected", post(auth::redirected))
-            .route("/auth/{target}/refresh", post(auth::refresh))
-            .route("/auth/{target}/revoke", post(auth::revoke))
-            .layer(axum::extract::DefaultBodyLimit::max(64 * 1024 * 1024))
-            .layer(from_fn_with_state(self.clone(), guard))
-            .with_state(self)
-    }
-}
-
-/// Nothing behind this door without the token.
-async fn guard(State(admin): State<Arc<Admin>>, request: Request, next: Next) -> Response {
-    let sent = request.headers().get(header::AUTHORIZATION);
-    if sent.is_some_and(|sent| admin.token.is(sent.as_bytes())) {
-        return next.run(request).await;
-    }
-    let body = Json(json!({"error": "this door needs the token of the state directory: `Authorization: Bearer …`"}));
-    (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], body).into_response()
 }
 
 /// An error as the door answers it.
+#[derive(Debug)]
 struct Failed(StatusCode, String);
 
 impl IntoResponse for Failed {

@@ -67,15 +67,19 @@ pub(super) async fn start(
 pub(super) async fn promote(
     State(admin): State<Arc<Admin>>,
     Path(name): Path<String>,
-    Json(Promote { watch_ms, stages, who, note }): Json<Promote>,
+    Json(promote): Json<Promote>,
 ) -> Result<impl IntoResponse, Failed> {
-    let flow = admin.flow.clone();
-    let (promotion, reason) = (Promotion { watch_ms, stages }, Reason { origin: "promote", who, note });
-    // What was begun goes on even if who asked has gone.
-    let promoted = tokio::spawn(async move { flow.promote_shadow(&name, promotion, reason).await }).await;
-    let promoted = promoted.map_err(|error| Failed(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))??;
-    let Promoted { generation, report, stage } = promoted;
+    let Promoted { generation, report, stage } = promote_now(&admin, &name, promote).await?;
     Ok(Json::<Value>(json!({"generation": generation.id, "stage": stage, "report": report})))
+}
+
+/// Promotes a shadow. What was begun goes on even if who asked has gone.
+pub(super) async fn promote_now(admin: &Admin, name: &str, asked: Promote) -> Result<Promoted, Failed> {
+    let Promote { watch_ms, stages, who, note } = asked;
+    let (flow, name) = (admin.flow.clone(), name.to_owned());
+    let (promotion, reason) = (Promotion { watch_ms, stages }, Reason { origin: "promote", who, note });
+    let promoted = tokio::spawn(async move { flow.promote_shadow(&name, promotion, reason).await }).await;
+    Ok(promoted.map_err(|error| Failed(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))??)
 }
 
 pub(super) async fn stop(

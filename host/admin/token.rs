@@ -1,4 +1,4 @@
-//! The admin door's token: made at every start, kept in the state directory for its owner's eyes.
+//! The admin door's tokens, an operator's and a viewer's: made at every start, kept in the state directory for its owner's eyes.
 
 use std::fs;
 use std::io::Write;
@@ -10,27 +10,68 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::{SecureRandom, SystemRandom};
 
-/// Who holds it may command this convey.
+use super::role::Role;
+
+/// Who holds it may look at this convey, or command it.
 pub struct Token(String);
 
-impl Token {
-    /// Makes a token and writes it down (0600) in `state_dir`.
+/// The tokens that open one door.
+pub struct Tokens {
+    operator: Token,
+    viewer: Token,
+}
+
+impl Tokens {
+    /// Makes both and writes them down (0600) in `state_dir`.
+    ///
+    /// # Errors
+    /// As the disk has it, or where the system gives no random bytes.
     pub fn make(state_dir: &Path) -> std::io::Result<Self> {
+        let operator = Token::make(&Token::path(state_dir, Role::Operator))?;
+        Ok(Self { operator, viewer: Token::make(&Token::path(state_dir, Role::Viewer))? })
+    }
+
+    /// Whose header this is.
+    pub(super) fn role_of(&self, header: &[u8]) -> Option<Role> {
+        match (self.operator.is(header), self.viewer.is(header)) {
+            (true, _) => Some(Role::Operator),
+            (_, true) => Some(Role::Viewer),
+            _ => None,
+        }
+    }
+}
+
+impl Token {
+    fn make(path: &Path) -> std::io::Result<Self> {
         let mut bytes = [0; 32];
         SystemRandom::new().fill(&mut bytes).map_err(|_| std::io::Error::other("the system gives no random bytes"))?;
         let token = Self(URL_SAFE_NO_PAD.encode(bytes));
-        write_private(&Self::path(state_dir), &token.0)?;
+        write_private(path, &token.0)?;
         Ok(token)
     }
 
-    /// The token of a convey that runs, or ran, on `state_dir`.
+    /// The operator's token of a convey that runs, or ran, on `state_dir`.
+    ///
+    /// # Errors
+    /// As the disk has it.
     pub fn read(state_dir: &Path) -> std::io::Result<Self> {
-        Ok(Self(fs::read_to_string(Self::path(state_dir))?.trim().to_owned()))
+        Self::read_of(state_dir, Role::Operator)
     }
 
-    /// Where it is written down.
-    pub fn path(state_dir: &Path) -> PathBuf {
-        state_dir.join("admin.token")
+    /// The token of a role.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub fn read_of(state_dir: &Path, role: Role) -> std::io::Result<Self> {
+        Ok(Self(fs::read_to_string(Self::path(state_dir, role))?.trim().to_owned()))
+    }
+
+    /// Where a role's token is written down.
+    pub fn path(state_dir: &Path, role: Role) -> PathBuf {
+        state_dir.join(match role {
+            Role::Operator => "admin.token",
+            Role::Viewer => "viewer.token",
+        })
     }
 
     /// As it is sent.
@@ -68,7 +109,15 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::Token;
+    use super::{Role, Token, Tokens};
+
+    #[test]
+    fn each_token_opens_to_its_role() {
+        let tokens = Tokens { operator: Token("abc".into()), viewer: Token("xyz".into()) };
+        let role = |header: &[u8]| tokens.role_of(header);
+        assert_eq!(role(b"Bearer abc"), Some(Role::Operator));
+        assert_eq!((role(b"Bearer xyz"), role(b"Bearer ab"), role(b"abc")), (Some(Role::Viewer), None, None));
+    }
 
     #[test]
     fn only_the_token_opens() {

@@ -28,7 +28,7 @@ pub use error::AppError;
 pub use granting::asked;
 pub use scopes::{Needed, needed};
 
-use crate::admin::{Admin, Token};
+use crate::admin::{Admin, Tokens};
 use crate::clock::{Clock, Millis};
 use crate::config::{self, Ambiguous, Config};
 use crate::egress::{Egress, Limits};
@@ -143,13 +143,13 @@ impl App {
         let ingress = Ingress::new(flow.clone(), config.ingress.max_body_bytes, config.ingress.high_water);
         let listeners =
             Listeners { ingress: listen(config.ingress.listen).await?, admin: listen(config.admin.listen).await? };
-        let token = Token::make(&config.state_dir)
-            .map_err(|source| AppError::State { path: Token::path(&config.state_dir), source })?;
+        let tokens = Tokens::make(&config.state_dir)
+            .map_err(|source| AppError::State { path: config.state_dir.clone(), source })?;
         let address =
             listeners.admin.local_addr().map_err(|source| AppError::Listen { address: config.admin.listen, source })?;
         crate::admin::write_address(&config.state_dir, address)
             .map_err(|source| AppError::State { path: config.state_dir.clone(), source })?;
-        let admin = Admin::new(flow.clone(), token);
+        let admin = Admin::new(flow.clone(), tokens, config.admin.public_url.clone());
         open(&config, planning::hooks(&config, &components, &wanted)?, &wanted, &flow, &ingress).await?;
         Ok(Self { config, flow, ingress, components, reach, stop, listeners, admin, reload, key_origin })
     }

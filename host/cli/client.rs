@@ -47,6 +47,11 @@ impl Door {
         door.ok_or_else(|| anyhow!("no convey runs on {}: start it with `convey run`", state_dir.display()))
     }
 
+    /// Its address: `http://` and so on.
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Asks for something.
     pub async fn get<A: DeserializeOwned>(&self, path: &str) -> anyhow::Result<A> {
         self.send(Method::GET, path, Vec::new()).await

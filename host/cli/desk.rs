@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use super::Context;
 use super::client::Door;
 use super::output::Exit;
-use crate::admin::{Brought, Command, Look, Probe, TryDestination, TryWebhook};
+use crate::admin::{Brought, Command, Look, Probe, Suppose, TryDestination, TryWebhook};
 use crate::app;
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::contract::CrmCommand;
+use crate::contract::{Change, CrmCommand};
 use crate::engine::{Answer, Query, Sweep};
-use crate::flow::{CrmError, Flow, Redirected, TrialWebhook};
+use crate::flow::{CrmError, Flow, Location, Redirected, TrialWebhook};
 use crate::vault::random_hex;
 
 /// Who answers.
@@ -65,6 +65,24 @@ impl Desk {
         match self {
             Self::Running(door) => Ok(door.post(&format!("/crm/{}/ask", segment(connection)?), query).await?),
             Self::Here(flow) => Ok(flow.ask(connection, query).await?),
+        }
+    }
+
+    /// What a connection's location says of itself.
+    pub(super) async fn location(&self, connection: &str) -> Result<Location, Exit> {
+        match self.ask(connection, &Query::Catalogue).await? {
+            Answer::Catalogue(text) => Ok(Location::read(&text)),
+            _ => Err(Exit::Failed(anyhow::anyhow!("the source answered another question than it was asked"))),
+        }
+    }
+
+    /// The changes that a connection's last contacts would be if they came to be now, the newest first.
+    pub(super) async fn supposed(&self, connection: &str, last: usize) -> Result<Vec<Change>, Exit> {
+        match self {
+            Self::Running(door) => {
+                Ok(door.post(&format!("/crm/{}/supposed", segment(connection)?), &Suppose { last }).await?)
+            }
+            Self::Here(flow) => Ok(flow.last_contacts(connection, last).await?),
         }
     }
 

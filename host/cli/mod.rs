@@ -21,6 +21,7 @@ mod ledger;
 mod mapper;
 mod mapping;
 mod output;
+mod page;
 mod parquet;
 mod pause;
 mod person;
@@ -102,6 +103,8 @@ enum Command {
     Translate(translate::Translate),
     /// Show what waits, what was sent, what was skipped and what is dead
     Status,
+    /// Say where the page is, with a link that signs a browser in once
+    Page(page::Page),
     /// Look at what waits or is parked, send it again, or give it up
     #[command(subcommand)]
     Queue(queue::Queue),
@@ -204,6 +207,7 @@ async fn obey(command: Command, context: &Context) -> Result<(), Exit> {
         Command::Sandbox(serve) => serve.run(context).await,
         Command::Translate(translate) => translate.run().await,
         Command::Status => status::run(context).await,
+        Command::Page(page) => page.run(context).await,
         Command::Queue(queue) => queue.run(context).await,
         Command::Why(why) => why.run(context).await,
         Command::Verify(verify) => verify.run(context).await,

@@ -55,7 +55,10 @@ async fn serve(app: App, config: &Config, context: &Context) -> Result<(), Exit>
     let hangup = signal(SignalKind::hangup()).map_err(anyhow::Error::from)?;
     // Only now: who hears that it is ready may signal at once.
     context.print(&ready, || {
-        format!("convey runs. Webhooks: {}\nStop it with Ctrl-C; `convey status` shows what happens.", hooks.join(", "))
+        format!(
+            "convey runs. Webhooks: {}\nPage: http://{admin}; `convey page` signs a browser in.\nStop it with Ctrl-C; `convey status` shows what happens.",
+            hooks.join(", ")
+        )
     })?;
     let signals = tokio::spawn(async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }

@@ -1,6 +1,7 @@
 //! Values as a person writes them on the command line, and times as they are read there.
 
 use crate::clock::Millis;
+pub(super) use crate::clock::{from_now, rfc3339, roughly};
 use crate::config::span;
 
 /// A moment: RFC 3339 (`2026-12-01T10:00:00Z`), in milliseconds since the Unix epoch.
@@ -33,27 +34,6 @@ impl Since {
             Self::At(at) => at,
         }
     }
-}
-
-/// A moment as RFC 3339 has it, to the second unless there is more; `None` for one that no calendar holds.
-pub(super) fn rfc3339(at: Millis) -> Option<String> {
-    let at = jiff::Timestamp::from_millisecond(i64::try_from(at).ok()?).ok()?;
-    Some(at.to_string())
-}
-
-/// How long something is, roughly: `3 d`, `5 h`, `12 min`, `40 s`.
-pub(super) fn roughly(ms: Millis) -> String {
-    match ms / 1_000 {
-        s if s >= 2 * 86_400 => format!("{} d", s / 86_400),
-        s if s >= 2 * 3_600 => format!("{} h", s / 3_600),
-        s if s >= 120 => format!("{} min", s / 60),
-        s => format!("{s} s"),
-    }
-}
-
-/// How far `at` is from `now`: `in 5 h`, `12 min ago`.
-pub(super) fn from_now(at: Millis, now: Millis) -> String {
-    if at >= now { format!("in {}", roughly(at - now)) } else { format!("{} ago", roughly(now - at)) }
 }
 
 #[cfg(test)]

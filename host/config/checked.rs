@@ -60,6 +60,8 @@ pub struct Admin {
     pub listen: SocketAddr,
     /// The operator accepts that other machines can reach this door.
     pub allow_remote: bool,
+    /// Where people's browsers reach it through a proxy: https, or http to loopback; no path. Requests to other names are refused.
+    pub public_url: Option<Uri>,
 }
 
 /// What stands before a digest that a component is pinned to.

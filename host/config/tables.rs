@@ -75,7 +75,13 @@ fn ingress(section: &mut Section<'_, '_>) -> Ingress {
 }
 
 fn admin(section: &mut Section<'_, '_>) -> Admin {
-    Admin { listen: listen(section, 8481), allow_remote: section.flag("allow_remote") }
+    let example = "public_url = \"https://convey.example.com\"";
+    let public_url = address(section, "public_url", example);
+    if public_url.as_ref().is_some_and(|url| url.path() != "/") {
+        let span = section.found.place(&section.dotted("public_url")).unwrap_or_default();
+        section.wrong(span, "public_url", "has a path: the page needs a host name of its own", example.to_owned());
+    }
+    Admin { listen: listen(section, 8481), allow_remote: section.flag("allow_remote"), public_url }
 }
 
 fn limits(section: &mut Section<'_, '_>) -> Limits {

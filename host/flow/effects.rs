@@ -15,7 +15,7 @@ fn effect(proposal: &Proposal) -> Value {
     let mut object = Map::new();
     object.insert("rule".to_owned(), json!(proposal.rule));
     match &proposal.effect {
-        Effect::Convert(event) => object.insert("convert".to_owned(), convert(event)),
+        Effect::Convert(event) => object.insert("convert".to_owned(), event_json(event)),
         Effect::Audience(change) => {
             let membership = match change.membership {
                 Membership::Join => "join",
@@ -66,7 +66,8 @@ fn snake(case: &str) -> String {
     snake
 }
 
-fn convert(event: &ConversionEvent) -> Value {
+/// An event alone, as [`effects_json`] writes it.
+pub fn event_json(event: &ConversionEvent) -> Value {
     let mut object = Map::new();
     object.insert("id".to_owned(), json!(event.id));
     object.insert("name".to_owned(), json!(event.name));

@@ -8,10 +8,12 @@ mod crm;
 mod effects;
 mod execute;
 mod export;
+mod foresee;
 mod generation;
 mod heal;
 pub mod judge;
 mod lanes;
+mod location;
 mod login;
 mod meet;
 mod operate;
@@ -47,9 +49,11 @@ use tokio_util::sync::CancellationToken;
 pub use case::{Case, CaseError, alone};
 pub use compare::{Changed, Difference, How, Turn, difference};
 pub use crm::{CrmError, Executed};
-pub use effects::effects_json;
+pub use effects::{effects_json, event_json};
 pub use export::Exported;
+pub use foresee::ForeseeError;
 pub use generation::{Beside, Generation, Reason, RolledBack, SwapError};
+pub use location::Location;
 pub use login::{GrantStatus, LoginError, Opened, Redirected};
 pub use meet::{company_holder, holder_name};
 pub use operate::{Operation, operate};
@@ -179,6 +183,11 @@ impl Flow {
     /// The engine, for who prepares a mapper.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Waits until the flow is told to stop.
+    pub async fn stopped(&self) {
+        self.stop.cancelled().await;
     }
 
     fn stopping(&self) -> bool {

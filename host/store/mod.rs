@@ -30,6 +30,7 @@ mod login;
 mod membership;
 mod memory;
 mod outbox;
+mod pace;
 mod parting;
 mod pause;
 mod poll;
@@ -38,6 +39,7 @@ mod queue;
 mod reader;
 mod reading;
 mod recall;
+mod recent;
 mod replay;
 mod report;
 mod restore;
@@ -61,7 +63,7 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub use account::{Account, AccountChange, AccountEvent};
 pub use allowance::Use;
@@ -86,17 +88,19 @@ pub use login::Login;
 pub use membership::{MemberClaim, MemberSettlement, SettledMember, StoredMember, Wish};
 pub use memory::Remembered;
 pub use outbox::{Claim, NewEvent, StoredEvent};
+pub use pace::{Done, Stretch};
 pub use pause::{Pause, PauseScope};
 pub use poll::{PollState, PollSummary, PolledPage, PutPage, Sweep};
 pub use proof::{Provable, ProvableEvent, Proven};
 pub use queue::{QueueFilter, QueueGroup, QueueKind, QueueRow, QueueState};
 pub use reading::{ReadDelivery, ReadGroup, ReadSettlement, Told};
 pub use recall::Recalled;
+pub use recent::{Deadlines, RecentDelivery, RecentEvent, RecentFilter};
 pub use replay::{Besides, Retaken, Retold, Standing, Window};
 pub use report::Taken;
 pub use restore::Restored;
 pub use shadow::{NewShadow, Shadow};
-pub use status::{ChangeStatus, ConnectionStatus, DestinationStatus, HeldLocation, Missed, Status};
+pub use status::{AudienceStatus, ChangeStatus, ConnectionStatus, DestinationStatus, HeldLocation, Missed, Status};
 pub use sweep::{Retention, Swept};
 pub use test_mode::TestMode;
 pub use token::{GrantState, HeldToken, NewToken, TokenSummary};
@@ -172,7 +176,7 @@ impl Store {
             tracing::warn!(%error, "the write-ahead log is not emptied");
         }
 
-        let pulse = Arc::new(Pulse { writable: true.into(), commits: 0.into(), forgot: false.into() });
+        let pulse = Arc::new(Pulse { writable: true.into(), commits: watch::channel(0).0, forgot: false.into() });
         let notes = Arc::new(audit::Notes::default());
         let writer = Writer::new(db, KeyRing::new(vault.clone()), pulse.clone(), notes.clone());
         let (jobs, queue) = mpsc::channel(QUEUE);
@@ -199,7 +203,12 @@ impl Store {
 
     /// Transactions committed since the store was opened; far fewer than steps when many wait at once.
     pub fn commits(&self) -> u64 {
-        self.0.pulse.commits.load(Ordering::Relaxed)
+        *self.0.pulse.commits.borrow()
+    }
+
+    /// The same number, for who waits until something was written.
+    pub fn committed(&self) -> watch::Receiver<u64> {
+        self.0.pulse.commits.subscribe()
     }
 
     /// Has the writer do a step of about `weight` bytes and waits until it is durable.

@@ -3,10 +3,10 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::StoreError;
 use super::audit::{AuditRow, Notes};
@@ -47,7 +47,7 @@ pub(super) struct Pulse {
     /// Whether the last transaction found room.
     pub(super) writable: AtomicBool,
     /// Transactions committed since the store was opened.
-    pub(super) commits: AtomicU64,
+    pub(super) commits: watch::Sender<u64>,
     /// Whether something was forgotten since the write-ahead log was last emptied.
     pub(super) forgot: AtomicBool,
 }
@@ -126,7 +126,7 @@ impl Writer {
         }
         match &ended {
             Ok(()) => {
-                self.pulse.commits.fetch_add(1, Ordering::Relaxed);
+                self.pulse.commits.send_modify(|commits| *commits += 1);
                 names.iter().for_each(|name| crate::crash::point(&format!("after-{name}")));
             }
             Err(error) => {

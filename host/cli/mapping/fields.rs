@@ -3,45 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::cli::desk::{Desk, names};
-use crate::cli::output::Exit;
 use crate::config::{Config, nearest};
-use crate::engine::{Answer, Query};
-
-/// What a location says of itself that a mapping may need: read from its source's own words, as far as they go.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Location {
-    /// Custom fields: key by id. None where it does not say.
-    pub(super) fields: Option<BTreeMap<String, String>>,
-    /// Its country.
-    pub(super) country: Option<String>,
-    /// Its currency.
-    pub(super) currency: Option<String>,
-}
-
-impl Location {
-    /// From a catalogue as `convey crm catalogue` prints it.
-    pub(super) fn read(catalogue: &str) -> Self {
-        let value: Value = serde_json::from_str(catalogue).unwrap_or_default();
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let field = |(id, field): (&String, &Value)| Some((id.clone(), text(&field["key"])?));
-        let fields = value["fields"].as_object().map(|fields| fields.iter().filter_map(field).collect());
-        // An empty list beside something that was refused is no list.
-        let refused = value["missing"].as_array().is_some_and(|missing| !missing.is_empty());
-        let fields = fields.filter(|fields: &BTreeMap<_, _>| !(fields.is_empty() && refused));
-        Self { fields, country: text(&value["country"]), currency: text(&value["currency"]) }
-    }
-
-    /// Asks a connection's CRM.
-    pub(super) async fn ask(desk: &Desk, connection: &str) -> Result<Self, Exit> {
-        match desk.ask(connection, &Query::Catalogue).await? {
-            Answer::Catalogue(text) => Ok(Self::read(&text)),
-            _ => Err(Exit::Failed(anyhow::anyhow!("the source answered another question than it was asked"))),
-        }
-    }
-}
+use crate::flow::Location;
 
 /// A custom field that a mapping reads and a connection does not have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -81,7 +46,7 @@ pub(super) async fn look(config: &Config, of: &[&String], wanted: &[String]) -> 
         of.is_empty() || configured.is_none_or(|connection| of.contains(&&connection.terms.mapper))
     };
     for name in names(&grants).into_iter().filter(is_meant) {
-        match Location::ask(&desk, name).await {
+        match desk.location(name).await {
             Ok(Location { fields: Some(fields), .. }) => {
                 found.asked += 1;
                 found.lacking.extend(lacking(name, wanted, &fields));
@@ -104,27 +69,17 @@ fn lacking(connection: &str, wanted: &[String], fields: &BTreeMap<String, String
 
 #[cfg(test)]
 mod tests {
-    use super::{Location, lacking};
+    use std::collections::BTreeMap;
+
+    use super::lacking;
 
     #[test]
-    fn a_catalogue_is_read_as_far_as_it_says() {
-        let whole = r#"{"fields":{"f1":{"key":"budget","name":"Budget"},"f2":{"name":"?"}},"country":"US","currency":null,"missing":[]}"#;
-        let read = Location::read(whole);
-        let fields = read.fields.unwrap();
-        assert_eq!(
-            (fields["f1"].as_str(), fields.len(), read.country.as_deref(), read.currency),
-            ("budget", 1, Some("US"), None)
-        );
+    fn a_field_that_is_lacking_is_named_with_one_that_may_be_meant() {
+        let fields = BTreeMap::from([("f1".to_owned(), "budget".to_owned())]);
         let wanted = ["budget".to_owned(), "bugdet".to_owned(), "colour".to_owned()];
         let missing = lacking("acme", &wanted, &fields);
         let said: Vec<(&str, Option<&str>)> =
             missing.iter().map(|one| (one.field.as_str(), one.near.as_deref())).collect();
         assert_eq!(said, [("bugdet", Some("budget")), ("colour", None)]);
-
-        assert_eq!(Location::read(r#"{"fields":{},"missing":["locations/customFields.readonly"]}"#).fields, None);
-        assert!(Location::read(r#"{"fields":{},"missing":[]}"#).fields.is_some());
-        for other in ["", "words", "[]", r#"{"fields":3}"#] {
-            assert_eq!(Location::read(other), Location::default(), "{other}");
-        }
     }
 }

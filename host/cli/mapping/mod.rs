@@ -1,7 +1,6 @@
 //! `convey mapping new|check|preview`: from a template to a mapping one has seen at work, before it is live.
 
 mod check;
-mod contacts;
 mod fields;
 mod new;
 mod preview;

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use serde::Serialize;
 
-use super::{component, contacts, settings, show};
+use super::{component, settings, show};
 use crate::admin::Foreseen;
 use crate::app;
 use crate::cli::client::Door;
@@ -98,7 +98,7 @@ impl Preview {
             }
             let desk = Desk::Running(door);
             let connection = desk.connection(self.connection.clone()).await?;
-            let changes = contacts::changes(&desk, config, &connection, last).await?;
+            let changes = desk.supposed(&connection, last).await?;
             if changes.is_empty() {
                 return Ok((Origin::Contacts, preview));
             }
@@ -110,7 +110,7 @@ impl Preview {
         let candidate = self.candidate(&engine, Some(config))?;
         let desk = Desk::open(config).await?;
         let connection = desk.connection(self.connection.clone()).await?;
-        let changes = contacts::changes(&desk, config, &connection, last).await?;
+        let changes = desk.supposed(&connection, last).await?;
         let preview = preview_of(&engine, candidate, &changes).await.map_err(anyhow::Error::from)?;
         Ok((Origin::Contacts, preview.of_supposed()))
     }

@@ -1,0 +1,70 @@
+//! Health: whether convey takes more, what it is made of, and what may have been told twice.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Response;
+use maud::html;
+
+use super::deliveries::why_link;
+use super::layout::{Trouble, seen_from, short, state, table, view};
+use crate::admin::Admin;
+use crate::admin::gate::Visitor;
+use crate::contract::CONTRACT;
+
+/// Attempts without an answer that one view shows.
+const SHOWN: usize = 50;
+
+pub(in crate::admin) async fn health(
+    State(admin): State<Arc<Admin>>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Response, Trouble> {
+    let ambiguous = admin.flow.store.ambiguous().await?;
+    let now = admin.flow.clock.now_ms();
+    let plan = admin.flow.plan();
+    let writable = admin.flow.store.writable();
+    let mut parts: Vec<(String, &str, String)> = Vec::new();
+    for (name, crm) in &plan.crms {
+        parts.push((name.clone(), "source", crm.source.loaded().digest.to_string()));
+    }
+    for (name, generation) in admin.flow.live().iter() {
+        parts.push((name.clone(), "mapper", generation.mapper.loaded().digest.to_string()));
+    }
+    for destination in plan.destinations.values() {
+        parts.push((destination.name.clone(), "sink", destination.sink.loaded().digest.to_string()));
+    }
+    parts.sort();
+    let body = html! {
+        section id="ready" data-live aria-label="Readiness" {
+            @if writable { p { (state("ok")) " The store takes what happens." } }
+            @else { p.said.wrong { "The store cannot be written: is the disk full? Webhooks are answered 429 until there is room." } }
+        }
+        section id="sunsets" data-live aria-label="Versions that end" {
+            @for sunset in admin.flow.sunsets() { p.said.wrong { (sunset.to_string()) } }
+        }
+        section aria-labelledby="parts-title" {
+            h2 id="parts-title" { "What runs" }
+            p { "convey " (env!("CARGO_PKG_VERSION")) ", contract " code { (CONTRACT) } }
+            (table("Components", &["Name", "Kind", "Digest"], html! {
+                @for (name, kind, digest) in &parts { tr { th scope="row" { (name) } td { (kind) } td { code { (short(digest)) } } } }
+            }))
+        }
+        section id="ambiguous" data-live aria-labelledby="ambiguous-title" {
+            h2 id="ambiguous-title" { "Attempts without an answer" }
+            @if ambiguous.is_empty() { p { "None: nothing can have been told twice." } } @else {
+                (table("Attempts without an answer", &["Attempt", "When", "Destination", "Events"], html! {
+                    @for attempt in ambiguous.iter().rev().take(SHOWN) {
+                        tr {
+                            th scope="row" { (attempt.attempt) }
+                            td { (seen_from(now, attempt.at)) }
+                            td { (attempt.destination) }
+                            td { @for id in &attempt.event_ids { (why_link(id, &short(id))) " " } }
+                        }
+                    }
+                }))
+            }
+        }
+    };
+    Ok(view(&admin, &visitor, "/health", "Health", body))
+}
