@@ -37,6 +37,7 @@ mod misbehaving;
 mod official;
 mod once;
 mod outage;
+mod page;
 mod past;
 mod pause;
 mod polls;

@@ -26,10 +26,8 @@ pub(super) fn chart(title: &str, unit: &str, span: &str, lines: &[Line<'_>]) -> 
         lines.iter().flat_map(|line| line.values.iter().flatten()).fold(0.0_f64, |most, value| most.max(*value));
     let top = rounded_up(highest);
     let last = |line: &Line<'_>| line.values.iter().rev().flatten().next().copied();
-    let about: Vec<String> = lines
-        .iter()
-        .map(|line| format!("{} {}", line.name, last(line).map_or("none".to_owned(), number)))
-        .collect();
+    let about: Vec<String> =
+        lines.iter().map(|line| format!("{} {}", line.name, last(line).map_or("none".to_owned(), number))).collect();
     let about = format!("{title} over {span}, in {unit}: at most {}; last: {}", number(highest), about.join(", "));
     html! {
         figure.chart {

@@ -60,9 +60,10 @@ listen = "127.0.0.1:8480"
 # replay_window_hours = 48      # webhooks sent longer ago are refused
 # high_water = 100000           # from so many waiting deliveries on, the answer is 429: the CRM sends again later
 
-# Where the operator's commands arrive. Loopback, unless allow_remote = true.
+# Where the operator's commands and the page are. Loopback, unless allow_remote = true.
 [admin]
 listen = "127.0.0.1:8481"
+# public_url = "https://convey.example.com"   # the name under which a proxy shows the page
 
 # Personal data is sealed. Without a key of your own one is made in the state directory: keep a copy of it.
 # [vault]

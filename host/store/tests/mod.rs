@@ -13,6 +13,7 @@ mod membership;
 mod outbox;
 mod polls;
 mod queue;
+mod recent;
 mod replaying;
 mod retention;
 mod tokens;
