@@ -51,12 +51,12 @@ pub(in crate::admin) async fn live(
     Sse::new(unfold(watcher, next)).keep_alive(KeepAlive::default())
 }
 
-/// The next event; none once the program stops or the session has ended.
+/// The next event, with data, because a browser drops one without; none once the program stops or the session has ended.
 async fn next(mut watcher: Watcher) -> Option<(Result<Event, Infallible>, Watcher)> {
     if !watcher.greeted {
         watcher.greeted = true;
         watcher.quiet.reset();
-        return Some((Ok(Event::default().event("hello").data("")), watcher));
+        return Some((Ok(Event::default().event("hello").data("live")), watcher));
     }
     let flow = watcher.admin.flow.clone();
     let ended = tokio::select! {
@@ -73,5 +73,5 @@ async fn next(mut watcher: Watcher) -> Option<(Result<Event, Infallible>, Watche
     }
     // What was written while the pace was kept is seen by the same look.
     watcher.commits.mark_unchanged();
-    Some((Ok(Event::default().event("changed").data("")), watcher))
+    Some((Ok(Event::default().event("changed").data("live")), watcher))
 }

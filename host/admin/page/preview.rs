@@ -137,7 +137,7 @@ mod tests {
             "Lead",
             "12 EUR",
             "tier",
-            "emails, client ip",
+            "client ip, emails",
             "create_task",
             "no-consent",
             "asked not to be disturbed",
