@@ -46,6 +46,7 @@ mod queue;
 mod rig;
 mod shadow;
 mod shadow_cost;
+mod signals;
 mod signatures;
 mod sunset;
 mod swap;
