@@ -85,7 +85,7 @@ fn may_hold(text: &str, phone: &str) -> bool {
         let mut digits = digits_of(word);
         while digits != 0 {
             let at = digits.trailing_zeros() & !7;
-            read = (read << 4 | (word >> at) as u32 & 0xf) & MASK;
+            read = ((read << 4) | ((word >> at) as u32 & 0xf)) & MASK;
             found |= read == sought;
             digits &= digits - 1;
         }
@@ -98,7 +98,7 @@ fn digits_of(word: u64) -> u64 {
     const EACH: u64 = 0x0101_0101_0101_0101;
     // What is left of a digit is less than ten, and only that stays below 128 when 118 is added.
     let value = word ^ (0x30 * EACH);
-    !(((value & 0x7f * EACH) + 0x76 * EACH) | value) & 0x80 * EACH
+    !(((value & (0x7f * EACH)) + 0x76 * EACH) | value) & (0x80 * EACH)
 }
 
 fn holds_digits(text: &str, phone: &str) -> bool {
