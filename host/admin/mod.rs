@@ -2,8 +2,11 @@
 
 mod auth;
 mod crm;
+mod follow;
 mod gate;
+mod health;
 mod mapper;
+mod metrics;
 mod operate;
 mod page;
 mod preview;
@@ -21,7 +24,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -29,6 +32,7 @@ use serde_json::{Value, json};
 pub use auth::Brought;
 pub use crm::{Command, Look, Probe, Suppose};
 pub use mapper::{Proposed, SwapReport};
+pub use metrics::Scraping;
 pub use page::AskForCode;
 pub use preview::Foreseen;
 pub use replay::ReplayedWith;
@@ -48,6 +52,7 @@ use crate::store::{Pause, PauseScope, StoreError};
 pub struct Admin {
     flow: Arc<Flow>,
     tokens: Tokens,
+    scraping: Scraping,
     sessions: session::Sessions,
     /// Where browsers reach it through a proxy.
     public_url: Option<Uri>,
@@ -70,11 +75,22 @@ pub struct PauseRequest {
 }
 
 impl Admin {
-    /// A door that opens to `tokens`, and to sessions that they began.
-    pub fn new(flow: Arc<Flow>, tokens: Tokens, public_url: Option<Uri>) -> Arc<Self> {
+    /// A door that opens to `tokens`, and to sessions that they began; the metrics to who `scraping` says as well.
+    pub fn new(flow: Arc<Flow>, tokens: Tokens, scraping: Scraping, public_url: Option<Uri>) -> Arc<Self> {
         let (sessions, seen, pulse) = (session::Sessions::default(), page::Seen::default(), page::Pulse::default());
-        Arc::new(Self { flow, tokens, sessions, public_url, seen, pulse })
+        Arc::new(Self { flow, tokens, scraping, sessions, public_url, seen, pulse })
     }
+
+    /// Whether somebody brings the token of either role.
+    fn has_token(&self, headers: &HeaderMap) -> bool {
+        headers.get(header::AUTHORIZATION).is_some_and(|sent| self.tokens.role_of(sent.as_bytes()).is_some())
+    }
+}
+
+/// Whoever does not bring what opens the door.
+fn strange(text: &str) -> Response {
+    let body = Json(json!({"error": text}));
+    (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], body).into_response()
 }
 
 /// An error as the door answers it.

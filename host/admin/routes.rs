@@ -10,7 +10,10 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::gate::{Gate, guard};
 use super::role::Role;
-use super::{Admin, Failed, auth, crm, mapper, operate, page, preview, replay, shadow, test_mode, trial, verify};
+use super::{
+    Admin, Failed, auth, crm, follow, health, mapper, metrics, operate, page, preview, replay, shadow, test_mode,
+    trial, verify,
+};
 
 /// Settings and components are sent to this door, in bytes.
 const BODY_BYTES: usize = 64 * 1024 * 1024;
@@ -20,6 +23,8 @@ const BODY_BYTES: usize = 64 * 1024 * 1024;
 pub enum Needs {
     /// Nothing: it shows nothing and does nothing but begin a session.
     Nothing,
+    /// Nothing of the gate's: it is for machines, which know the door by any name, and looks for a token itself where it needs one.
+    Itself,
     /// At least this role.
     Role(Role),
 }
@@ -116,6 +121,10 @@ fn commands() -> Vec<Served> {
         does(OPERATOR, "/auth/{target}/refresh", auth::refresh),
         does(OPERATOR, "/auth/{target}/revoke", auth::revoke),
         does(OPERATOR, "/sign-in/code", page::sign_in_code),
+        looks(VIEWER, "/happenings", follow::happenings),
+        looks(Needs::Itself, "/metrics", metrics::metrics),
+        looks(Needs::Itself, "/healthz", health::alive),
+        looks(Needs::Itself, "/readyz", health::ready),
     ]
 }
 
@@ -170,6 +179,7 @@ mod tests {
             seen.push(written);
             let wanted = match (&route.method, route.path) {
                 (_, "/sign-in" | "/assets/{file}") => Needs::Nothing,
+                (_, "/metrics" | "/healthz" | "/readyz") => Needs::Itself,
                 (_, "/sign-out") => VIEWER,
                 (method, _) if *method == Method::POST => OPERATOR,
                 // It asks the CRM.

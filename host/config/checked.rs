@@ -62,6 +62,20 @@ pub struct Admin {
     pub allow_remote: bool,
     /// Where people's browsers reach it through a proxy: https, or http to loopback; no path. Requests to other names are refused.
     pub public_url: Option<Uri>,
+    /// Who may read the metrics.
+    pub metrics: Metrics,
+    /// What opens the metrics and nothing else, beside the tokens of the state directory.
+    pub metrics_token: Option<SecretRef>,
+}
+
+/// Who may read the metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Metrics {
+    /// Who brings a token.
+    #[default]
+    Token,
+    /// Everybody who reaches the door.
+    Open,
 }
 
 /// What stands before a digest that a component is pinned to.

@@ -8,7 +8,7 @@ use toml::de::DeTable;
 
 use super::checked::PIN;
 use super::checked::{
-    Admin, Ambiguous, ComponentRef, Config, Destination, Ingress, Limits, Mapper, Retention, Sink, Source,
+    Admin, Ambiguous, ComponentRef, Config, Destination, Ingress, Limits, Mapper, Metrics, Retention, Sink, Source,
 };
 use super::name::is_name;
 use super::section::{Findings, Section};
@@ -75,13 +75,24 @@ fn ingress(section: &mut Section<'_, '_>) -> Ingress {
 }
 
 fn admin(section: &mut Section<'_, '_>) -> Admin {
+    let listen = listen(section, 8481);
+    let metrics = match section.text("metrics", "metrics = \"token\"").as_deref() {
+        None | Some("token") => Metrics::Token,
+        Some("open") => Metrics::Open,
+        Some(_) => {
+            let span = section.found.place("admin.metrics").unwrap_or_default();
+            section.wrong(span, "metrics", "must be \"token\" or \"open\"", "metrics = \"token\"".to_owned());
+            Metrics::Token
+        }
+    };
+    let metrics_token = section.secret("metrics_token", "CONVEY_METRICS_TOKEN");
     let example = "public_url = \"https://convey.example.com\"";
     let public_url = address(section, "public_url", example);
     if public_url.as_ref().is_some_and(|url| url.path() != "/") {
         let span = section.found.place(&section.dotted("public_url")).unwrap_or_default();
         section.wrong(span, "public_url", "has a path: the page needs a host name of its own", example.to_owned());
     }
-    Admin { listen: listen(section, 8481), allow_remote: section.flag("allow_remote"), public_url }
+    Admin { listen, allow_remote: section.flag("allow_remote"), public_url, metrics, metrics_token }
 }
 
 fn limits(section: &mut Section<'_, '_>) -> Limits {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::prepare::{Candidate, Diff, Prepared};
-use super::{Case, Connection, Flow, PrepareError, prepare};
+use super::{Case, Connection, Flow, PrepareError, What, prepare};
 use crate::contract::{Change, Digest};
 use crate::engine::{LoadError, Mapper};
 use crate::store::{NewGeneration, Recalled, StoreError};
@@ -239,6 +239,8 @@ impl Flow {
             next.insert(mapper.to_owned(), generation.clone());
             next
         });
+        let digest = generation.mapper.loaded().digest.to_string();
+        self.tell(|| What::Swapped { mapper: mapper.to_owned(), generation: generation.id, digest });
         self.drop_stage(mapper);
         self.wake.translate.notify_one();
         generation

@@ -47,6 +47,7 @@ mod queue;
 mod rig;
 mod shadow;
 mod shadow_cost;
+mod signals;
 mod signatures;
 mod sunset;
 mod swap;

@@ -23,7 +23,7 @@ pub(in crate::admin) async fn health(
     let ambiguous = admin.flow.store.ambiguous().await?;
     let now = admin.flow.clock.now_ms();
     let plan = admin.flow.plan();
-    let writable = admin.flow.store.writable();
+    let unready = admin.flow.readiness().unready();
     let mut parts: Vec<(String, &str, String)> = Vec::new();
     for (name, crm) in &plan.crms {
         parts.push((name.clone(), "source", crm.source.loaded().digest.to_string()));
@@ -37,8 +37,8 @@ pub(in crate::admin) async fn health(
     parts.sort();
     let body = html! {
         section id="ready" data-live aria-label="Readiness" {
-            @if writable { p { (state("ok")) " The store takes what happens." } }
-            @else { p.said.wrong { "The store cannot be written: is the disk full? Webhooks are answered 429 until there is room." } }
+            @if unready.is_empty() { p { (state("ok")) " It takes deliveries and writes what happens." } }
+            @for reason in &unready { p.said.wrong { (reason) } }
         }
         section id="sunsets" data-live aria-label="Versions that end" {
             @for sunset in admin.flow.sunsets() { p.said.wrong { (sunset.to_string()) } }

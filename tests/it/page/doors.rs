@@ -37,8 +37,9 @@ async fn every_route_refuses_whoever_may_not() {
     let (of_viewer, of_operator) = (door.header(Role::Viewer), door.header(Role::Operator));
     let form = ("content-type", "application/x-www-form-urlencoded");
     let mut tried = 0;
-    for route in routes() {
-        let (path, method) = (path(&route), &route.method);
+    // Those for machines look at who comes themselves, and are tried where they are tested.
+    for route in routes().iter().filter(|route| route.needs != Needs::Itself) {
+        let (path, method) = (path(route), &route.method);
         let said = async |headers: &[(&str, &str)], body: &str| door.status(method, &path, headers, body).await;
         let named = format!("{method} {path}");
         let changes = *method != Method::GET;
