@@ -328,6 +328,8 @@ async fn enforce(
     (wanted, plan): Planned,
 ) -> Result<(), AppError> {
     let hooks = planning::hooks(config, components, &wanted)?;
+    let laid = flow.lay_overlays(&plan).await;
+    laid.map_err(|error| AppError::Mapper { name: "overlay".to_owned(), error })?;
     flow.replan(plan);
     open(config, hooks, &wanted, flow, ingress).await
 }

@@ -9,6 +9,7 @@ mod agree;
 mod checked;
 mod name;
 mod nearest;
+mod overlay;
 mod problem;
 mod reload;
 mod schedule;
@@ -27,6 +28,7 @@ pub use checked::{
     Mapper, OauthApp, RateLimit, Retention, Sink, Source, Terms, WriteBack,
 };
 pub use nearest::nearest;
+pub use overlay::{Overlay, Unlaid};
 pub use problem::{Place, Problem, Problems};
 pub use reload::{Reload, reloadable};
 pub use schedule::{Schedule, span};

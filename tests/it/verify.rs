@@ -74,8 +74,9 @@ async fn fill(convey: &Convey, component: &[u8], settings: &str, count: usize) {
         diff: None,
         started_at: NOW,
         connection: None,
+        base: None,
     };
-    let generation = store.commit_generation(generation).await.unwrap();
+    let generation = store.commit_generation(generation, Vec::new()).await.unwrap().0;
     let changes: Vec<Change> = (0..count).map(change).collect();
     for part in changes.chunks(200) {
         read(&store, part).await;

@@ -1,17 +1,17 @@
 //! Contacts of a CRM in place of changes: what a mapping would say if they came to be now.
 
 use crate::cli::desk::Desk;
-use crate::cli::mapping::fields::Location;
+use crate::cli::mapping::fields;
 use crate::cli::output::Exit;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::contract::{Change, Contact};
 use crate::engine::{Answer, ContactFilter, Query, SourceError};
-use crate::flow::{CrmError, supposed};
+use crate::flow::{CrmError, Location, supposed};
 
 /// The changes that the last contacts of a connection would be, the newest first.
 pub(super) async fn changes(desk: &Desk, config: &Config, connection: &str, last: usize) -> Result<Vec<Change>, Exit> {
-    let location = Location::ask(desk, connection).await?;
+    let location = fields::ask(desk, connection).await?;
     let (country, currency) = terms(config, connection);
     let (country, currency) = (country.or(location.country.clone()), currency.or(location.currency.clone()));
     let now = Clock::system().now_ms();

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Running, Scope, ShadowError, ShadowReport, Stage};
 use crate::clock::Millis;
-use crate::engine::Mapper;
 use crate::flow::prepare::{Candidate, Diff};
+use crate::flow::variants::Variants;
 use crate::flow::{Flow, Generation, Reason, SwapError};
 
 /// What came of a promotion.
@@ -51,16 +51,14 @@ impl Flow {
         let Scope { promote_when, watch_ms: watched, connections, sample_per_mille, stages } = report.scope.clone();
         let stages = if promotion.stages.is_empty() { stages } else { promotion.stages };
         prepared.diff = Diff { compared: report.tally.compared as usize, differing: report.tally.differing as usize };
-        if let Some(stage) = self.next_stage(mapper, &stages) {
-            let scope = Scope { stages, ..report.scope.clone() };
-            let written = serde_json::to_string(&scope).unwrap_or_default();
+        if let Some(stage) = self.next_stage(mapper, &stages, &prepared.variants).await? {
+            let written = serde_json::to_string(&Scope { stages, ..report.scope.clone() })?;
             self.store.rescope_shadow(open.id, written).await?;
             let generation = self.commit_stage(mapper, prepared, &stage, reason).await?;
             return Ok(Promoted { generation, report, stage: Some(stage) });
         }
         let before = self.generation(mapper).ok_or_else(|| SwapError::Unknown(mapper.to_owned()))?;
-        let former = Mapper::new(self.engine(), before.mapper.loaded().clone(), before.mapper.settings().to_owned());
-        let former = former.await.map_err(SwapError::from)?;
+        let former = Variants::new(self.engine(), before.mapper.clone());
         let who = reason.who.clone();
         self.end_shadow(mapper, open.id, "promoted", None).await?;
         let generation = self.commit(mapper, prepared, reason).await?;

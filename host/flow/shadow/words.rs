@@ -97,3 +97,9 @@ impl From<StoreError> for ShadowError {
         Self::Swap(error.into())
     }
 }
+
+impl From<serde_json::Error> for ShadowError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Swap(error.into())
+    }
+}

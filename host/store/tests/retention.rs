@@ -84,9 +84,10 @@ async fn generations_components_and_grants_are_kept() {
         diff: Some("{}".into()),
         started_at: 3,
         connection: None,
+        base: None,
     };
-    let first = bench.store.commit_generation(new("config")).await.unwrap();
-    let second = bench.store.commit_generation(new("swap")).await.unwrap();
+    let first = bench.store.commit_generation(new("config"), Vec::new()).await.unwrap().0;
+    let second = bench.store.commit_generation(new("swap"), Vec::new()).await.unwrap().0;
     assert!(second > first);
     assert_eq!(
         bench.store.generations(1).await.unwrap(),
