@@ -250,6 +250,9 @@ impl Flow {
         let ready = Mapper::new(self.engine(), loaded, target.settings.clone()).await?;
         let mut variants = Variants::new(self.engine(), Arc::new(ready));
         variants.lay_all(&self.overlays(mapper)).await?;
+        if let Some(live) = self.generation(mapper) {
+            variants.warm_as(&live).await?;
+        }
         let prepared = Prepared { variants, component, cases: target.cases, diff: Diff::default() };
         self.commit_as(mapper, prepared, reason, recall.then_some(bad)).await
     }

@@ -149,6 +149,9 @@ pub async fn prepare(
         let stored = of_connections(&stored, |connection| named.iter().any(|name| *name == connection), first);
         try_out(engine, mapper, &sample.chain(stored).collect::<Vec<_>>()).await?;
     }
+    if let Some(live) = live {
+        variants.warm_as(live).await?;
+    }
     Ok(Prepared { variants, component, cases: cases.len() as u32, diff })
 }
 

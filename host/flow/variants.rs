@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::plan::{Connection, Plan};
 use super::translate::translate_each;
-use super::{Flow, PrepareError};
+use super::{Flow, Generation, PrepareError};
 use crate::config::Overlay;
 use crate::contract::Change;
 use crate::engine::{Engine, Fault, LoadError, Mapper, Translation};
@@ -61,6 +61,19 @@ impl Variants {
         let made = Arc::new(made);
         self.overlaid.insert(overlay.clone(), made.clone());
         Ok(made)
+    }
+
+    /// Makes as many instances ready as the generation whose place it takes has, overlay by overlay.
+    ///
+    /// # Errors
+    /// As [`Mapper::warm`] has it.
+    pub(super) async fn warm_as(&self, live: &Arc<Generation>) -> Result<(), PrepareError> {
+        for overlay in std::iter::once(None).chain(self.overlaid.keys().map(Some)) {
+            if let (Some(mapper), Some(live)) = (self.of(overlay), live.of(overlay)) {
+                mapper.warm(live.mapper.idle()).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Lays every overlay over it.

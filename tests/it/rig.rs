@@ -134,6 +134,12 @@ impl Convey {
         self
     }
 
+    /// What it logs besides what people want to read, as `CONVEY_LOG` has it.
+    pub fn log_at(mut self, log: &'static str) -> Self {
+        self.log = log;
+        self
+    }
+
     /// Gives it a clock that runs with the machine's and that [`Convey::pass`] moves on.
     pub fn on_a_clock(mut self) -> Self {
         self.ahead_ms = Some(0);

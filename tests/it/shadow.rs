@@ -293,6 +293,26 @@ async fn the_past_is_asked_with_another_mapping_and_only_the_difference_is_sent(
     assert_eq!(sandbox.accepted(0).len() as u64, count);
     let again = convey.command(&[&asked[..], &["--send"]].concat()).await.json();
     assert_eq!((&again["sent"], &again["told_before"]), (&0.into(), &count.into()), "{again}");
+    assert_eq!(again["otherwise"]["different"], 0, "{again}");
+    // Told events that another mapping would tell otherwise are counted by their place, and stay as they were told.
+    let worth = convey.file(
+        "worth.toml",
+        "[[rule]]\nname = \"lead\"\non = [\"contact-created\"]\nevent = { name = \"Lead\", value = \"{5.0}\", currency = \"EUR\", data = { tier = \"gold\" } }\n",
+    );
+    let worth = ["replay", "--since", "3d", "--settings", worth.to_str().unwrap()];
+    let told = sandbox.accepted(0).len();
+    let would = convey.command(&[&worth[..], &["--dry-run"]].concat()).await.json();
+    assert_eq!((&would["otherwise"]["different"], &would["sent"]), (&count.into(), &0.into()), "{would}");
+    let added = json!({"added": count, "removed": 0, "different": 0});
+    assert_eq!(would["otherwise"]["paths"]["convert.custom_data.tier"], added, "{would}");
+    assert_eq!(would["otherwise"]["paths"]["convert.value"], added, "{would}");
+    let sent = convey.command(&[&worth[..], &["--send"]].concat()).await.json();
+    convey.drained().await;
+    assert_eq!((&sent["sent"], sandbox.accepted(0).len()), (&0.into(), told), "an id is told once: {sent}");
+    let nothing = convey.file("nothing.toml", "[events]\nopportunity-won = \"Purchase\"\n");
+    let none = ["replay", "--since", "3d", "--settings", nothing.to_str().unwrap(), "--dry-run"];
+    let would = convey.command(&none).await.json();
+    assert_eq!(would["otherwise"]["removed"], json!({"convert Lead": count}), "{would}");
     let live = convey.status().await.unwrap()["mappers"]["default"]["generation"].clone();
     let history = convey.command(&["mapper", "history"]).await.json();
     let config = history.as_array().unwrap().iter().find(|row| row["origin"] == "config").unwrap();
@@ -392,6 +412,67 @@ async fn a_promotion_in_stages_is_live_for_some_connections_first_and_is_taken_b
     convey.command(&["mapper", "rollback"]).await.json();
     assert_eq!(told(&acme[6..]).await, lead);
     assert!(convey.stop().await.success());
+}
+
+/// A stage is recalled alone: what is live for the others, and what it has not told yet, stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recall_while_a_promotion_is_staged_withdraws_what_the_stages_made_and_nothing_else() {
+    let sandbox = sandbox(4, 1).await;
+    let locations = sandbox.summary().locations.clone();
+    let letters = letters_of(&sandbox, Kind::ContactCreated, 60).await;
+    let of = |at: usize| -> Vec<Letter> {
+        letters.iter().filter(|letter| letter.json()["locationId"] == *locations[at]).take(6).cloned().collect()
+    };
+    let mut convey = Convey::new(&sandbox.summary()).configure(|text| {
+        *text = text.replace("\"builtin:rules\"\n", "\"builtin:rules\"\nsettings = \"first.toml\"\n");
+        crate::rig::connect(text, &locations[1..], ROOM);
+    });
+    convey.file("first.toml", LEADS);
+    convey.start().await;
+    convey.command(&["pause", "--all"]).await.json();
+    let wrong = convey.file("wrong.toml", WRONG);
+    start(&convey, &["--settings", wrong.to_str().unwrap()]).await;
+    // Three stages, and each has made something before the next: every one of them is recalled.
+    let waiting = async || {
+        eventually("all is translated", async || {
+            let status = convey.status().await?["status"].clone();
+            let rows = status["connections"].as_object()?;
+            let reading: u64 = rows.values().filter_map(|row| row["waiting"].as_u64()).sum();
+            let waiting = status["destinations"]["ads"]["waiting"].as_u64()?;
+            (reading + status["changes"]["waiting"].as_u64()? == 0).then_some(waiting)
+        })
+        .await
+    };
+    let mut made = 0;
+    for at in 0..2 {
+        convey.command(&["shadow", "promote", "--stage", "1,2,3,all"]).await.json();
+        let before = waiting().await;
+        for letter in of(at) {
+            letter.insist(&convey.hook()).await;
+        }
+        made += waiting().await - before;
+    }
+    for letter in of(2).iter().chain(&of(3)) {
+        letter.insist(&convey.hook()).await;
+    }
+    let all = waiting().await;
+    assert!(made >= 6 && all > made, "{made} of {all}");
+    let back = convey.command(&["mapper", "rollback", "--recall", "--note", "wrong"]).await.json();
+    assert_eq!((&back["recalled"]["events"], &back["recalled"]["changes"]), (&made.into(), &made.into()), "{back}");
+    assert_eq!(report(&convey).await["state"], "stopped");
+    assert_eq!(waiting().await, all, "the right ones take their place");
+    assert_eq!(origins(&convey).await, ["rollback", "stage", "stage", "config"]);
+    assert!(convey.stop().await.success());
+    convey.start().await;
+    convey.command(&["resume", "--all"]).await.json();
+    convey.drained().await;
+    assert_eq!(names(&sandbox), BTreeSet::from(["Lead".to_owned()]), "no stage comes back, and nothing wrong got out");
+    assert_eq!(sandbox.accepted(0).len() as u64, all);
+    assert!(convey.stop().await.success());
+    let book = convey.book().await;
+    let recalled = book.generations.iter().filter(|generation| generation.recalled_at.is_some());
+    assert!(recalled.clone().all(|generation| generation.written.origin == "stage"));
+    assert_eq!(recalled.count(), 2);
 }
 
 /// A component that is pinned is the one that was meant, or nothing starts.

@@ -174,13 +174,14 @@ fn plain(text: &str) -> Value {
     json!({"message": text, "text": text})
 }
 
-/// The mappers whose settings are in this file.
+/// The mappers whose settings are in this file; all of them where it is nobody's yet.
 fn mappers<'a>(config: &'a Config, file: &Path) -> Vec<&'a String> {
     let whole = |path: &Path| std::fs::canonicalize(path).ok();
     let here = whole(file);
     let of = config.mappers.iter();
     let of = of.filter(|(_, mapper)| here.is_some() && mapper.settings.as_deref().and_then(whole) == here);
-    of.map(|(name, _)| name).collect()
+    let of: Vec<&String> = of.map(|(name, _)| name).collect();
+    if of.is_empty() { config.mappers.keys().collect() } else { of }
 }
 
 /// What connections lay over these mappers' settings.
