@@ -85,7 +85,7 @@ impl Replay {
 }
 
 fn shown(context: &Context, said: &Value, dry_run: bool) -> Result<(), Exit> {
-    let otherwise = serde_json::from_value(said["otherwise"].clone())?;
+    let otherwise = serde_json::from_value(said["otherwise"].clone()).map_err(anyhow::Error::from)?;
     context.print(said, || told(said, &otherwise, dry_run))
 }
 
