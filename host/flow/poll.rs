@@ -130,7 +130,7 @@ impl Flow {
                 let more = page.more;
                 let put = self.store.put_page(as_polled(connection, sweep, page, started_at, now, !going_on)).await?;
                 self.metrics.received(Kind::Source, &connection.origin, (put.stored + put.known) as usize);
-                (0..put.known).for_each(|_| self.metrics.skipped(Kind::Source, &connection.origin, "repeated"));
+                self.metrics.skipped(Kind::Source, &connection.origin, "repeated", put.known);
                 self.tell(|| What::Polled {
                     connection: name.clone(),
                     sweep: kept(sweep).word().to_owned(),

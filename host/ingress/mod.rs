@@ -148,9 +148,7 @@ impl Ingress {
         let verifiers = Verifier::of(&[scheme], None, false).unwrap_or_default();
         verify::judge(&verifiers, headers, body) == Judgement::Genuine
     }
-}
 
-impl Ingress {
     /// Counts a webhook that was not taken, by its source if that is one of ours.
     fn count_refusal(&self, source: &str, refusal: &Refusal) {
         let source = if self.hooks.load().contains_key(source) { source } else { "unknown" };
@@ -240,8 +238,9 @@ async fn receive(State(ingress): State<Arc<Ingress>>, Path(source): Path<String>
     let taken = ingress.take(&source, parts.headers, body).await;
     // The name is the sender's own word until a hook of that name was found.
     if taken.is_ok() {
-        let latency_ms = began.elapsed().as_millis() as u64;
-        ingress.flow.metrics.stepped("receive", began.elapsed());
+        let took = began.elapsed();
+        let latency_ms = took.as_millis() as u64;
+        ingress.flow.metrics.stepped("receive", took);
         tracing::debug!(step = "receive", lane = %source, items = 1, latency_ms, "a webhook is taken");
     }
     match taken {
@@ -249,7 +248,7 @@ async fn receive(State(ingress): State<Arc<Ingress>>, Path(source): Path<String>
         Ok(Taken::Put { put, source, connection, webhook_id }) => {
             ingress.flow.metrics.received(Kind::Source, &source, 1);
             let Put::Stored { delivery } = put else {
-                ingress.flow.metrics.skipped(Kind::Source, &source, "repeated");
+                ingress.flow.metrics.skipped(Kind::Source, &source, "repeated", 1);
                 return axum::Json(json!({"known": true})).into_response();
             };
             ingress.flow.tell(|| What::Received {
@@ -268,11 +267,8 @@ async fn receive(State(ingress): State<Arc<Ingress>>, Path(source): Path<String>
     }
 }
 
-async fn ready(State(ingress): State<Arc<Ingress>>) -> Response {
-    match ingress.flow.readiness().unready().as_slice() {
-        [] => "ready\n".into_response(),
-        reasons => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", reasons.join("; "))).into_response(),
-    }
+async fn ready(State(ingress): State<Arc<Ingress>>) -> Result<&'static str, (StatusCode, String)> {
+    ingress.flow.readiness().answer().map_err(|reasons| (StatusCode::SERVICE_UNAVAILABLE, reasons))
 }
 
 /// The headers a source may want to see. Signatures have done their work.
