@@ -14,7 +14,7 @@
 //! | 3 | [`engine`] |
 //! | 2 | [`egress`] |
 //! | 1 | [`config`], [`store`], [`vault`] |
-//! | 0 | [`contract`], [`builtin`], [`clock`], [`blame`], [`crash`] |
+//! | 0 | [`contract`], [`builtin`], [`clock`], [`blame`], [`crash`], [`metrics`] |
 
 pub mod admin;
 pub mod app;
@@ -29,6 +29,7 @@ pub mod egress;
 pub mod engine;
 pub mod flow;
 pub mod ingress;
+pub mod metrics;
 pub mod sandbox;
 pub mod store;
 pub mod vault;

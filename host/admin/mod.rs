@@ -2,7 +2,10 @@
 
 mod auth;
 mod crm;
+mod follow;
+mod health;
 mod mapper;
+mod metrics;
 mod operate;
 mod preview;
 mod replay;
@@ -15,7 +18,7 @@ mod verify;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -26,6 +29,7 @@ use serde_json::{Value, json};
 pub use auth::Brought;
 pub use crm::{Command, Look, Probe};
 pub use mapper::{Proposed, SwapReport};
+pub use metrics::Scraping;
 pub use preview::Foreseen;
 pub use replay::ReplayedWith;
 pub use shadow::{Begin, Promote};
@@ -41,6 +45,7 @@ use crate::store::{Pause, PauseScope, StoreError};
 pub struct Admin {
     flow: Arc<Flow>,
     token: Token,
+    scraping: Scraping,
 }
 
 /// A request to pause or resume.
@@ -58,9 +63,13 @@ pub struct PauseRequest {
 }
 
 impl Admin {
-    /// A door that opens to `token`.
-    pub fn new(flow: Arc<Flow>, token: Token) -> Arc<Self> {
-        Arc::new(Self { flow, token })
+    /// A door that opens to `token`; the metrics to who `scraping` says as well.
+    pub fn new(flow: Arc<Flow>, token: Token, scraping: Scraping) -> Arc<Self> {
+        Arc::new(Self { flow, token, scraping })
+    }
+
+    fn is_operator(&self, headers: &HeaderMap) -> bool {
+        headers.get(header::AUTHORIZATION).is_some_and(|sent| self.token.is(sent.as_bytes()))
     }
 
     /// The routes.
@@ -95,19 +104,28 @@ impl Admin {
             .route("/auth/{target}/redirected", post(auth::redirected))
             .route("/auth/{target}/refresh", post(auth::refresh))
             .route("/auth/{target}/revoke", post(auth::revoke))
+            .route("/happenings", get(follow::happenings))
             .layer(axum::extract::DefaultBodyLimit::max(64 * 1024 * 1024))
             .layer(from_fn_with_state(self.clone(), guard))
+            // Behind the token are those above. These ask for none, or for another.
+            .route("/metrics", get(metrics::metrics))
+            .route("/healthz", get(health::alive))
+            .route("/readyz", get(health::ready))
             .with_state(self)
     }
 }
 
 /// Nothing behind this door without the token.
 async fn guard(State(admin): State<Arc<Admin>>, request: Request, next: Next) -> Response {
-    let sent = request.headers().get(header::AUTHORIZATION);
-    if sent.is_some_and(|sent| admin.token.is(sent.as_bytes())) {
+    if admin.is_operator(request.headers()) {
         return next.run(request).await;
     }
-    let body = Json(json!({"error": "this door needs the token of the state directory: `Authorization: Bearer …`"}));
+    strange("this door needs the token of the state directory: `Authorization: Bearer …`")
+}
+
+/// Whoever does not bring what opens the door.
+fn strange(text: &str) -> Response {
+    let body = Json(json!({"error": text}));
     (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], body).into_response()
 }
 

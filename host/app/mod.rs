@@ -28,15 +28,15 @@ pub use error::AppError;
 pub use granting::asked;
 pub use scopes::{Needed, needed};
 
-use crate::admin::{Admin, Token};
+use crate::admin::{Admin, Scraping, Token};
 use crate::clock::{Clock, Millis};
-use crate::config::{self, Ambiguous, Config};
+use crate::config::{self, Ambiguous, Config, Metrics};
 use crate::egress::{Egress, Limits};
 use crate::engine::{CodeCache, Engine, GuestLimits};
 use crate::flow::{Flow, Plan};
 use crate::ingress::{Hook, Ingress};
 use crate::store::{Ambiguity, Farewell, Retention, Store, StoreError};
-use crate::vault::{KeyOrigin, Vault};
+use crate::vault::{KeyOrigin, SecretRef, Vault};
 
 /// A program that is ready to run: everything is loaded, granted, recovered and listening.
 pub struct App {
@@ -149,7 +149,8 @@ impl App {
             listeners.admin.local_addr().map_err(|source| AppError::Listen { address: config.admin.listen, source })?;
         crate::admin::write_address(&config.state_dir, address)
             .map_err(|source| AppError::State { path: config.state_dir.clone(), source })?;
-        let admin = Admin::new(flow.clone(), token);
+        let scraping = scraping(&config.admin)?;
+        let admin = Admin::new(flow.clone(), token, scraping);
         open(&config, planning::hooks(&config, &components, &wanted)?, &wanted, &flow, &ingress).await?;
         Ok(Self { config, flow, ingress, components, reach, stop, listeners, admin, reload, key_origin })
     }
@@ -199,7 +200,7 @@ impl App {
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
-                _ = housekeeping.tick() => keep_house(&flow, &ingress, &config).await,
+                _ = housekeeping.tick() => keep_house(&flow, &config).await,
                 () = flow.wake.replan.notified() => {
                     let planned = planned(&config, &components, &reach, &flow.store, &flow.clock).await;
                     let enforced = match planned {
@@ -224,7 +225,7 @@ impl App {
     }
 }
 
-async fn keep_house(flow: &Flow, ingress: &Ingress, config: &Config) {
+async fn keep_house(flow: &Flow, config: &Config) {
     flow.warn_of_sunsets();
     // A door that is shut because the disk was full brings no write that could show that there is room again.
     if !flow.store.writable()
@@ -233,8 +234,9 @@ async fn keep_house(flow: &Flow, ingress: &Ingress, config: &Config) {
         tracing::warn!(%error, "the store still cannot be written");
         return;
     }
+    flow.intake.note_free(room(&config.state_dir));
     match flow.store.backlog(config.ingress.high_water + 1).await {
-        Ok(waiting) => ingress.note_waiting(waiting),
+        Ok(waiting) => flow.intake.note_waiting(waiting),
         Err(error) => tracing::error!(%error, "cannot count what waits"),
     }
     if let Err(error) = flow.store.note_down().await {
@@ -246,6 +248,11 @@ async fn keep_house(flow: &Flow, ingress: &Ingress, config: &Config) {
     if let Err(error) = forget(flow, config).await {
         tracing::error!(%error, "cannot forget what is to be forgotten");
     }
+}
+
+/// Room for whoever is no administrator on the disk of a folder, in bytes; as good as endless where the system does not say.
+fn room(folder: &Path) -> u64 {
+    rustix::fs::statvfs(folder).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// How long what stays, as it was asked.
@@ -277,6 +284,15 @@ async fn forget(flow: &Flow, config: &Config) -> Result<(), StoreError> {
         tracing::info!(connection = %gone.name, contacts = forgotten.contacts, "forgotten: its app was taken out long ago");
     }
     flow.store.forget_due(now).await
+}
+
+/// Who may read the metrics.
+fn scraping(admin: &config::Admin) -> Result<Scraping, AppError> {
+    if admin.metrics == Metrics::Open {
+        return Ok(Scraping::Open);
+    }
+    let token = admin.metrics_token.as_ref().map(SecretRef::read).transpose()?;
+    Ok(token.map_or(Scraping::Operator, Scraping::Token))
 }
 
 /// What asks for a reload.

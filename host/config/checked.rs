@@ -73,6 +73,20 @@ pub struct Admin {
     pub listen: SocketAddr,
     /// The operator accepts that other machines can reach this door.
     pub allow_remote: bool,
+    /// Who may read the metrics.
+    pub metrics: Metrics,
+    /// What opens the metrics and nothing else, beside the operator's token.
+    pub metrics_token: Option<SecretRef>,
+}
+
+/// Who may read the metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Metrics {
+    /// Who brings a token.
+    #[default]
+    Token,
+    /// Everybody who reaches the door.
+    Open,
 }
 
 /// What stands before a digest that a component is pinned to.

@@ -25,7 +25,7 @@ use std::path::Path;
 
 pub use checked::{
     Access, Admin, Ambiguous, Auth, ComponentRef, Config, Connection, Conversions, Destination, Ingress, Limits,
-    Mapper, OauthApp, RateLimit, Retention, Sink, Source, Terms, WriteBack,
+    Mapper, Metrics, OauthApp, RateLimit, Retention, Sink, Source, Terms, WriteBack,
 };
 pub use nearest::nearest;
 pub use overlay::{Overlay, Unlaid};

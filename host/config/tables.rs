@@ -8,7 +8,7 @@ use toml::de::DeTable;
 
 use super::checked::PIN;
 use super::checked::{
-    Admin, Ambiguous, ComponentRef, Config, Destination, Ingress, Limits, Mapper, Retention, Sink, Source,
+    Admin, Ambiguous, ComponentRef, Config, Destination, Ingress, Limits, Mapper, Metrics, Retention, Sink, Source,
 };
 use super::name::is_name;
 use super::section::{Findings, Section};
@@ -75,7 +75,18 @@ fn ingress(section: &mut Section<'_, '_>) -> Ingress {
 }
 
 fn admin(section: &mut Section<'_, '_>) -> Admin {
-    Admin { listen: listen(section, 8481), allow_remote: section.flag("allow_remote") }
+    let listen = listen(section, 8481);
+    let metrics = match section.text("metrics", "metrics = \"token\"").as_deref() {
+        None | Some("token") => Metrics::Token,
+        Some("open") => Metrics::Open,
+        Some(_) => {
+            let span = section.found.place("admin.metrics").unwrap_or_default();
+            section.wrong(span, "metrics", "must be \"token\" or \"open\"", "metrics = \"token\"".to_owned());
+            Metrics::Token
+        }
+    };
+    let metrics_token = section.secret("metrics_token", "CONVEY_METRICS_TOKEN");
+    Admin { listen, allow_remote: section.flag("allow_remote"), metrics, metrics_token }
 }
 
 fn limits(section: &mut Section<'_, '_>) -> Limits {

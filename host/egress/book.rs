@@ -21,6 +21,16 @@ pub(super) struct Called {
     contact: Option<String>,
 }
 
+impl Called {
+    /// What a request is called: as it was granted, or the host's own by its path, which a profile names.
+    pub(super) fn operation(request: &http::request::Parts) -> String {
+        match request.extensions.get::<Self>() {
+            Some(called) => called.operation.clone(),
+            None => format!("{} {}", request.method, request.uri.path()),
+        }
+    }
+}
+
 impl From<&Route> for Called {
     fn from(route: &Route) -> Self {
         Self { operation: route.operation.clone(), contact: route.contact.clone() }

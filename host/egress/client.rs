@@ -1,7 +1,7 @@
 //! One pooled client for every guest: keep-alive, rustls, limits on both bodies, and a look at every answer for secrets that came back.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderName};
@@ -21,6 +21,7 @@ use super::limit::Slot;
 use super::oauth::Holder;
 use super::{Credential, EgressError, Proof, Ticket};
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::store::Store;
 use crate::vault::{Secret, SecretRef};
 
@@ -45,6 +46,7 @@ pub struct Egress {
     limits: Limits,
     credentials: Arc<Credentials>,
     book: Book,
+    metrics: Arc<Metrics>,
 }
 
 impl Egress {
@@ -61,12 +63,17 @@ impl Egress {
             .pool_idle_timeout(Duration::from_secs(30))
             .http1_max_buf_size(256 * 1024)
             .build(https);
-        Self { client, limits, credentials: Arc::default(), book: Book::default() }
+        Self { client, limits, credentials: Arc::default(), book: Book::default(), metrics: Arc::default() }
     }
 
     /// What is larger than this is not sent.
     pub fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// What requests are counted by, and whatever is built on this client.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// Every request is in the audit of `store` from now on.
@@ -194,14 +201,18 @@ impl Egress {
         within: Duration,
     ) -> Answer {
         let limit = within.min(Duration::from_millis(self.limits.request_timeout_ms));
+        let (began, operation) = (Instant::now(), Called::operation(&message.0));
+        let component = ticket.map_or("convey", |ticket| ticket.component.as_str());
         let call = match ticket {
             Some(ticket) => self.book.guests(ticket, message.0.extensions.get::<Called>()),
             None => self.book.own(&message.0.uri),
         };
         let answer = tokio::time::timeout(limit, self.unbounded(ticket, slot, message)).await;
         let answer = answer.unwrap_or(Err(EgressError::TimedOut { limit_ms: limit.as_millis() as u64 }));
+        let status = answer.as_ref().map(|answer| answer.status().as_u16());
+        self.metrics.requested(component, &operation, status.as_ref().ok().copied(), began.elapsed());
         if let Some(call) = call {
-            call.ended(answer.as_ref().map(|answer| answer.status().as_u16()));
+            call.ended(status);
         }
         answer
     }

@@ -19,14 +19,21 @@ pub enum FaultKind {
     Contract,
 }
 
-impl fmt::Display for FaultKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl FaultKind {
+    /// Its word, in texts and metrics.
+    pub fn word(self) -> &'static str {
+        match self {
             FaultKind::Trap => "trap",
             FaultKind::Time => "time",
             FaultKind::Memory => "memory",
             FaultKind::Contract => "contract",
-        })
+        }
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
     }
 }
 

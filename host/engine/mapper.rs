@@ -113,7 +113,7 @@ impl Mapper {
             match self.configure(&mut live).await {
                 Ok(Ok(_)) => {}
                 Ok(Err(_)) => {
-                    return Err(Fault::contract(self.pool.label(), "configure", "it refuses settings it took before"));
+                    return Err(self.pool.broken("configure", "it refuses settings it took before"));
                 }
                 Err(error) => return self.pool.settle(live, "configure", Err(error)),
             }
@@ -145,11 +145,11 @@ impl Mapper {
         let answers = self.pool.settle(live, CALL, outcome)?;
         if answers.len() != changes.len() {
             let text = format!("{} changes went in, {} answers came out", changes.len(), answers.len());
-            return Err(Fault::contract(self.pool.label(), CALL, text));
+            return Err(self.pool.broken(CALL, text));
         }
         for (change, answer) in changes.iter().zip(&answers) {
             if let Some(text) = answer.as_ref().ok().and_then(|proposals| broken(change, proposals)) {
-                return Err(Fault::contract(self.pool.label(), CALL, text));
+                return Err(self.pool.broken(CALL, text));
             }
         }
         Ok(answers)

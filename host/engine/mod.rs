@@ -37,6 +37,7 @@ pub use source::{
 
 use crate::clock::Clock;
 use crate::egress::Egress;
+use crate::metrics::Metrics;
 
 /// How often a running guest's clock is looked at.
 const TICK: Duration = Duration::from_millis(5);
@@ -83,6 +84,11 @@ impl Engine {
     /// The same, its guests told the time by `clock` instead of the machine's: what a guest takes for now is what the host does.
     pub fn on_clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
+    }
+
+    /// What its guests and their requests are counted by.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        self.egress.metrics()
     }
 
     /// The way out that guests take, for the host's own requests.

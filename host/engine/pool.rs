@@ -1,7 +1,7 @@
 //! Instances, one a Store: taken for a call, given back if it went well, dropped if it did not. After a trap a Store is dead.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 use wasmtime::component::{Instance, InstancePre, Linker};
@@ -9,9 +9,10 @@ use wasmtime::{Store, UpdateDeadline};
 
 use super::hooks::Hooks;
 use super::state::State;
-use super::{Engine, Fault, GuestLimits, LoadError, Loaded};
+use super::{Engine, Fault, FaultKind, GuestLimits, LoadError, Loaded};
 use crate::clock::Clock;
 use crate::egress::{Egress, Ticket};
+use crate::metrics::{Guest, Instance as Counted};
 
 /// How many calls an instance serves before a fresh one takes its place: what a guest leaks is bounded.
 const CALLS: u32 = 1_000;
@@ -30,6 +31,7 @@ pub(super) struct Pool<B> {
     clock: Clock,
     limits: GuestLimits,
     calls: Arc<Semaphore>,
+    counts: Guest,
 }
 
 /// One live instance, for the length of one call when it is leased.
@@ -37,6 +39,8 @@ pub(super) struct Live<B> {
     pub store: Store<State>,
     pub bindings: B,
     served: u32,
+    began: Instant,
+    _counted: Counted,
 }
 
 /// Whether a pool's guest may reach the network, and by what its calls are bounded.
@@ -74,12 +78,8 @@ impl<B> Pool<B> {
             clock: engine.clock.clone(),
             limits: engine.limits,
             calls: engine.calls.clone(),
+            counts: engine.metrics().guest(&loaded.name, &loaded.digest.short()),
         })
-    }
-
-    /// How a Fault names this guest.
-    pub(super) fn label(&self) -> &str {
-        &self.label
     }
 
     /// One call of a source or sink, on `ticket`. Waits for a place among the calls in flight; bounded by CPU and wall time.
@@ -97,7 +97,10 @@ impl<B> Pool<B> {
         let called = meter.measure(call(&mut lease.store, &lease.bindings));
         match tokio::time::timeout(wall, called).await {
             Ok(outcome) => self.settle(lease, name, outcome),
-            Err(_) => Err(Fault::stuck(&self.label, name, wall.as_millis() as u64)),
+            Err(_) => {
+                self.counts.broke(FaultKind::Time.word());
+                Err(Fault::stuck(&self.label, name, wall.as_millis() as u64))
+            }
         }
     }
 
@@ -108,6 +111,7 @@ impl<B> Pool<B> {
             Some(live) => live,
             None => self.instantiate(cpu).await?,
         };
+        live.began = Instant::now();
         live.store.data().meter.start(cpu);
         live.store.set_epoch_deadline(1);
         Ok(live)
@@ -131,7 +135,9 @@ impl<B> Pool<B> {
         meter.start(cpu);
         let made = meter.measure(self.pre.instantiate_async(&mut store)).await;
         match made.and_then(|instance| (self.bind)(&mut store, &instance)) {
-            Ok(bindings) => Ok(Live { store, bindings, served: 0 }),
+            Ok(bindings) => {
+                Ok(Live { store, bindings, served: 0, began: Instant::now(), _counted: self.counts.instance() })
+            }
             Err(error) => Err(self.fault("instantiate", &error, &store)),
         }
     }
@@ -144,6 +150,8 @@ impl<B> Pool<B> {
         outcome: wasmtime::Result<R>,
     ) -> Result<R, Fault> {
         live.store.data_mut().hooks.ticket = None;
+        let state = live.store.data();
+        self.counts.called(call, live.began.elapsed(), state.meter.spent(), state.memory.bytes);
         let answer = outcome.map_err(|error| self.fault(call, &error, &live.store))?;
         let written = live.store.data().stderr().len();
         if written > 0 {
@@ -160,6 +168,15 @@ impl<B> Pool<B> {
 
     fn fault(&self, call: &'static str, error: &wasmtime::Error, store: &Store<State>) -> Fault {
         let state = store.data();
-        Fault::from_engine(&self.label, call, error, &state.stderr(), state.meter.is_over(), state.memory.reached)
+        let fault =
+            Fault::from_engine(&self.label, call, error, &state.stderr(), state.meter.is_over(), state.memory.reached);
+        self.counts.broke(fault.kind.word());
+        fault
+    }
+
+    /// A Fault that the host found in an answer.
+    pub(super) fn broken(&self, call: &'static str, text: impl Into<String>) -> Fault {
+        self.counts.broke(FaultKind::Contract.word());
+        Fault::contract(&self.label, call, text)
     }
 }

@@ -115,6 +115,6 @@ impl Sink {
         if asked == answered {
             return Ok(());
         }
-        Err(Fault::contract(self.pool.label(), call, format!("{asked} items went in, {answered} answers came out")))
+        Err(self.pool.broken(call, format!("{asked} items went in, {answered} answers came out")))
     }
 }

@@ -41,7 +41,7 @@ impl State {
             http: WasiHttpCtx::new(),
             table: ResourceTable::new(),
             hooks,
-            memory: Memory { limit: memory_bytes, reached: false },
+            memory: Memory { limit: memory_bytes, bytes: 0, reached: false },
             meter: Arc::default(),
             configured: false,
             stderr,
@@ -82,6 +82,8 @@ impl WasiHttpView for State {
 /// A bound on linear memory. Growing past it traps, so that a guest cannot go on as if nothing happened.
 pub(super) struct Memory {
     limit: usize,
+    /// What all memories of the instance hold, in bytes.
+    pub(super) bytes: usize,
     /// Whether the bound was hit: tells a memory Fault from another trap.
     pub(super) reached: bool,
 }
@@ -90,11 +92,12 @@ pub(super) struct Memory {
 const TABLE_ELEMENTS: usize = 20_000;
 
 impl ResourceLimiter for Memory {
-    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         if desired > self.limit {
             self.reached = true;
             return Err(wasmtime::Error::msg("the guest's memory is used up"));
         }
+        self.bytes = self.bytes.saturating_add(desired.saturating_sub(current));
         Ok(true)
     }
 

@@ -66,10 +66,10 @@ impl Flow {
         }
         let now = self.clock.now_ms();
         let pause = pause.map(|halt| resting(name, halt, now));
-        let (destination, paused) = (name.to_owned(), pause.is_some());
+        let (destination, paused) = (name.to_owned(), pause.clone());
         self.store.settle_members(MemberSettlement { destination, audience, join, now, items, invalid, pause }).await?;
-        if paused {
-            self.look_after_resting().await?;
+        if let Some(pause) = paused {
+            self.look_after_resting(&pause).await?;
         }
         Ok(count)
     }

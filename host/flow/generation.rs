@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::prepare::{Candidate, Diff, Prepared};
 use super::variants::{Overlays, Variants, by_overlay};
-use super::{Case, Connection, Flow, Plan, PrepareError, prepare};
+use super::{Case, Connection, Flow, Plan, PrepareError, What, prepare};
 use crate::config::Overlay;
 use crate::contract::{Change, Digest};
 use crate::engine::{LoadError, Mapper};
@@ -286,6 +286,8 @@ impl Flow {
             next.insert(mapper.to_owned(), generation.clone());
             next
         });
+        let digest = generation.mapper.loaded().digest.to_string();
+        self.tell(|| What::Swapped { mapper: mapper.to_owned(), generation: generation.id, digest });
         self.drop_stage(mapper);
         self.wake.translate.notify_one();
         generation

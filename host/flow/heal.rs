@@ -47,7 +47,8 @@ impl Flow {
     }
 
     /// Takes over that a destination came to rest, and begins to ask it.
-    pub(super) async fn look_after_resting(&self) -> Result<(), StoreError> {
+    pub(super) async fn look_after_resting(&self, pause: &Pause) -> Result<(), StoreError> {
+        self.tell_paused(pause);
         self.look_at_pauses().await?;
         self.wake.heal.notify_one();
         Ok(())

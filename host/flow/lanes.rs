@@ -166,6 +166,7 @@ impl Flow {
             Step::Audience => self.update_audience_once(&name).await,
         };
         if let Ok(items @ 1..) = worked {
+            self.metrics.stepped(step.word(), began.elapsed());
             let latency_ms = began.elapsed().as_millis() as u64;
             tracing::debug!(step = step.word(), lane = %name, items, latency_ms, "a batch is done");
         }

@@ -8,7 +8,9 @@ mod crm;
 mod effects;
 mod execute;
 mod export;
+mod figures;
 mod generation;
+mod happening;
 mod heal;
 pub mod judge;
 mod lanes;
@@ -24,6 +26,7 @@ mod prepare;
 mod preview;
 mod quality;
 mod read;
+mod readiness;
 mod replay;
 mod retry;
 mod room;
@@ -32,6 +35,7 @@ mod shadow;
 mod ship;
 mod stops;
 mod sunset;
+mod tale;
 mod translate;
 mod trial;
 mod trouble;
@@ -53,6 +57,7 @@ pub use crm::{CrmError, Executed};
 pub use effects::effects_json;
 pub use export::Exported;
 pub use generation::{Beside, Generation, Reason, RolledBack, SwapError};
+pub use happening::{Filter, Following, Happening, What};
 pub use location::Location;
 pub use login::{GrantStatus, LoginError, Opened, Redirected};
 pub use meet::{company_holder, holder_name};
@@ -62,6 +67,7 @@ pub use plan::{Connection, Crm, Destination, Plan, Right, is_used};
 pub use prepare::{Candidate, Diff, Otherwise, PrepareError, Prepared, prepare};
 pub use preview::{Help, LeftOut, Preview, Row, Totals, preview_of, supposed};
 pub use quality::{Missing, Quality, Remedy, quality};
+pub use readiness::{Intake, Readiness};
 pub use replay::{Replay, Replayed};
 pub use retry::backoff;
 pub use sample::changes as sample_changes;
@@ -72,6 +78,7 @@ pub use trial::{TrialWebhook, Untried};
 pub use variants::{Overlays, Variants};
 pub use verify::{Proof, Unequal, Verify};
 
+use happening::Happenings;
 use lanes::Step;
 use room::{Marks, Naps};
 use stops::Stops;
@@ -81,6 +88,7 @@ use turns::Turns;
 use crate::clock::Clock;
 use crate::egress::Ticket;
 use crate::engine::{Engine, SinkDestination};
+use crate::metrics::Metrics;
 use crate::store::{GrantState, Pause, PauseScope, PollState, Store, StoreError, Sweep, TestMode};
 
 /// Signals between the steps: what one settles the next one looks for.
@@ -114,6 +122,11 @@ pub struct Flow {
     pub clock: Clock,
     /// Who wakes whom.
     pub wake: Wake,
+    /// Whether more may come in.
+    pub intake: Intake,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    happenings: Happenings,
     engine: Engine,
     plan: ArcSwap<Plan>,
     generations: ArcSwap<HashMap<String, Arc<Generation>>>,
@@ -146,6 +159,9 @@ impl Flow {
             store,
             clock,
             wake: Wake::default(),
+            intake: Intake::default(),
+            metrics: engine.metrics().clone(),
+            happenings: Happenings::default(),
             engine,
             plan: ArcSwap::default(),
             generations: ArcSwap::default(),
@@ -212,13 +228,24 @@ impl Flow {
     /// Stops what `pause` names, durably. Nothing is claimed for sending once this returns, and no request leaves: what was claimed before and has not left waits
     /// again, what is under way is answered.
     pub async fn pause(&self, pause: Pause) -> Result<(), StoreError> {
-        self.store.pause(pause).await?;
+        self.store.pause(pause.clone()).await?;
+        self.tell_paused(&pause);
         self.look_at_pauses().await
+    }
+
+    fn tell_paused(&self, Pause { scope, reason, by, .. }: &Pause) {
+        self.tell(|| What::Paused {
+            scope: scope.to_string(),
+            reason: happening::reason(reason).unwrap_or_default(),
+            by: by.clone(),
+        });
     }
 
     /// Lets it go on.
     pub async fn resume(&self, scope: PauseScope) -> Result<(), StoreError> {
+        let resumed = scope.to_string();
         self.store.resume(scope).await?;
+        self.tell(|| What::Resumed { scope: resumed });
         self.look_at_pauses().await?;
         self.naps.end();
         let wake = &self.wake;

@@ -1,11 +1,14 @@
 //! Step zero: what the CRM is asked for instead of telling it. A page's rows and its cursor are stored in one transaction, and then go the way of webhooks.
 
-use super::Flow;
+use std::time::Instant;
+
 use super::lanes::Step;
 use super::plan::Connection;
 use super::retry::backoff;
+use super::{Flow, What, tale};
 use crate::clock::Millis;
 use crate::engine::{Page, SourceError, Sweep};
+use crate::metrics::{Kind, Stage};
 use crate::store::{self, PollState, PolledPage, StoreError};
 
 /// The next page of a sweep waits until fewer than this many of the connection's deliveries wait to be read: webhooks must not queue behind it.
@@ -103,7 +106,7 @@ impl Flow {
         reserved: crate::egress::Reservation,
         now: Millis,
     ) -> Result<usize, StoreError> {
-        let name = &connection.name;
+        let (name, began) = (&connection.name, Instant::now());
         let known = self.poll_state(connection, sweep).await?;
         let going_on = known.as_ref().is_some_and(|state| state.more);
         let started_at = known.as_ref().filter(|state| state.more).map_or(now, |state| state.started_at);
@@ -126,6 +129,15 @@ impl Flow {
             Ok(page) => {
                 let more = page.more;
                 let put = self.store.put_page(as_polled(connection, sweep, page, started_at, now, !going_on)).await?;
+                self.metrics.received(Kind::Source, &connection.origin, (put.stored + put.known) as usize);
+                self.metrics.skipped(Kind::Source, &connection.origin, "repeated", put.known);
+                self.tell(|| What::Polled {
+                    connection: name.clone(),
+                    sweep: kept(sweep).word().to_owned(),
+                    stored: put.stored,
+                    known: put.known,
+                    latency_ms: tale::millis(began.elapsed()),
+                });
                 tracing::debug!(connection = %name, ?sweep, stored = put.stored, known = put.known, more, "a page");
                 if !more {
                     self.asked.lock().await.remove(&key);
@@ -137,6 +149,7 @@ impl Flow {
                 if ticket.trouble().is_none() {
                     tracing::warn!(connection = %name, ?sweep, %reason, "cannot poll now");
                 }
+                self.metrics.failed(Kind::Source, &connection.origin, Stage::Receiving, "poll");
                 self.store.poll_failed(name, kept(sweep), reason, now).await?;
                 self.asked.lock().await.remove(&key);
             }

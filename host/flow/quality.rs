@@ -111,6 +111,11 @@ pub fn quality(told: &UserData, contact: &Contact, omitted: &[Omission]) -> Qual
     Quality { estimate: rounded(now), missing }
 }
 
+/// The estimate alone, not rounded.
+pub(super) fn score(told: &UserData) -> f64 {
+    estimate(held(told))
+}
+
 /// The fields that are told, a bit each in the order of [`FIELDS`].
 fn held(told: &UserData) -> u16 {
     let is_told = |name: &str| match name {

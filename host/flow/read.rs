@@ -1,11 +1,12 @@
 //! Step one: deliveries of one connection become changes. Everything that waits for a contact is read in one go, with one fetch.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
-use super::Flow;
 use super::judge::{Circumstances, judge_delivery};
 use super::lanes::Step;
 use super::plan::Connection;
+use super::{Flow, tale};
 use crate::clock::Millis;
 use crate::contract::{Change, Delivery, Origin, kind};
 use crate::egress::Reservation;
@@ -64,10 +65,12 @@ impl Flow {
             // Somebody else took the room meanwhile. What was claimed still waits.
             return Ok(0);
         };
+        let began = Instant::now();
         let (mut settled, groups) = self.group(&connection, claimed).await?;
         if !groups.is_empty() {
             self.read_groups(&connection, groups, &mut catalogue, &mut settled, Some(reserved)).await?;
         }
+        let tales = tale::of_read(self, &connection, &settled, began.elapsed());
         let settlement = ReadSettlement {
             connection: name.to_owned(),
             now: self.clock.now_ms(),
@@ -76,7 +79,8 @@ impl Flow {
             catalogue: catalogue.filter(|new| Some(new) != known.as_ref()),
         };
         // A group whose memory moved on meanwhile was left as it was: it is claimed again.
-        self.store.settle_read(settlement).await?;
+        let taken = self.store.settle_read(settlement).await?;
+        tales.into_iter().zip(taken).filter(|(_, taken)| *taken).for_each(|(tale, _)| tale.tell(self));
         self.wake.translate.notify_one();
         Ok(count)
     }

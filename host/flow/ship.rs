@@ -1,14 +1,18 @@
 //! Step three: events leave, nearest deadline first. The attempt is durable before the request is sent; the platform's word on each event
 //! becomes its verdict.
 
+use std::time::Instant;
+
 use super::Flow;
 use super::heal::resting;
 use super::judge::{Circumstances, judge_event};
 use super::lanes::Step;
 use super::plan::Destination;
+use super::tale;
 use super::trouble::is_general;
 use crate::contract::ConversionEvent;
 use crate::engine::{Fault, Outcome, Shipment};
+use crate::metrics::Kind;
 use crate::store::{Claim, ShipSettlement, StoreError, StoredEvent, Verdict};
 use crate::{clock::Millis, crash};
 
@@ -23,16 +27,22 @@ impl Flow {
         else {
             return Ok(0);
         };
+        let began = Instant::now();
         let count = events.len();
+        self.metrics.received(Kind::Sink, name, count);
         let mut items = Vec::with_capacity(count);
         let (mut rows, mut words) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let mut judged = Vec::with_capacity(count);
         for event in events {
             match self.ready(&destination, &event) {
                 Ok(word) => {
                     rows.push(event);
                     words.push(word);
                 }
-                Err(verdict) => items.push((event.row, verdict)),
+                Err(verdict) => {
+                    items.push((event.row, verdict));
+                    judged.push((event, None));
+                }
             }
         }
         let mut pause = None;
@@ -49,20 +59,24 @@ impl Flow {
             if let Some(rest) = rest.filter(|_| !stopped) {
                 self.naps.nap(Step::Ship, name, now + rest);
             }
-            for (event, said) in rows.iter().zip(&outcomes) {
+            for (event, said) in rows.into_iter().zip(&outcomes) {
                 let (tries, jitter, deadline) = (event.tries + 1, fastrand::f64(), event.deadline);
                 let given = Circumstances { now, tries, jitter, deadline, rest: rest.filter(|_| is_general(said)) };
                 let (verdict, halt) = judge_event(said, destination.resend, given);
                 items.push((event.row, verdict));
+                judged.push((event, tale::error_type(said)));
                 pause = pause.or(halt);
             }
         }
         let now = self.clock.now_ms();
         let pause = pause.map(|halt| resting(name, halt, now));
-        let paused = pause.is_some();
+        let paused = pause.clone();
+        let verdicts = items.iter().map(|(row, verdict)| (*row, verdict)).collect();
+        let tale = tale::of_shipped(self, &destination, &judged, &verdicts, began.elapsed());
         self.store.settle_shipped(ShipSettlement { attempt, now, outcome: outcome.to_owned(), items, pause }).await?;
-        if paused {
-            self.look_after_resting().await?;
+        tale.tell(self);
+        if let Some(pause) = paused {
+            self.look_after_resting(&pause).await?;
         }
         Ok(count)
     }

@@ -1,13 +1,15 @@
 //! Step two: changes become what will be said, by the generation that is live when the batch is taken.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::plan::Connection;
-use super::{Flow, Generation, execute};
+use super::{Flow, Generation, What, execute, tale};
 use crate::clock::Millis;
 use crate::contract::{Change, Effect, Membership, Proposal, Skip, Trigger, kind, skip_code};
 use crate::engine::{Fault, FaultKind, Mapper, Meter, Translation};
+use crate::metrics::Kind;
 use crate::store::{
     AuditRow, Braked, NewEvent, StoreError, StoredChange, Translated, TranslatedChange, TranslationSettlement, Wish,
 };
@@ -31,6 +33,8 @@ impl Flow {
         if count == 0 {
             return Ok(0);
         }
+        let began = Instant::now();
+        self.metrics.received(Kind::Transform, &connection.mapper, count);
         let mut items = Vec::with_capacity(count);
         let (mut rows, mut changes) = (Vec::with_capacity(count), Vec::with_capacity(count));
         for StoredChange { row, bytes, .. } in claimed {
@@ -52,13 +56,21 @@ impl Flow {
             None => (translate_each(&generation.mapper, &changes).await, 0),
             Some(_) => timed(translate_each(&generation.mapper, &changes)).await,
         };
+        if let Some(estimate) = tale::quality_of(&answers) {
+            connection.destinations.iter().for_each(|to| self.metrics.quality(&to.name, estimate));
+        }
+        let kinds = tale::kinds(&rows, &changes);
         let answered = rows.iter().zip(&changes).zip(&answers);
         items.extend(answered.map(|((row, change), answer)| settled(&connection, *row, change, answer)));
+        let deliveries = self.deliveries_of(&items).await?;
+        let tale = tale::of_translated(&connection, &generation, &items, &kinds, deliveries.as_ref(), began.elapsed());
         let settlement = TranslationSettlement { generation: generation.id, now: self.clock.now_ms(), items };
         for Braked { destination, rule, most } in self.store.settle_translated(settlement).await? {
             let (lane, told) = (format!("destination:{destination}"), format!("more than {most} events in an hour"));
             let act = AuditRow::act(self.clock.now_ms(), "convey", lane, format!("brake {rule}"));
             self.store.note(AuditRow { outcome: Some(told), ..act });
+            self.metrics.braked(&destination);
+            self.tell(|| What::Braked { destination: destination.clone(), rule: rule.clone() });
             tracing::error!(
                 destination,
                 rule,
@@ -66,6 +78,7 @@ impl Flow {
                 "the brake holds: a rule asks for more events in this hour than usual; the rest is parked as dead with the reason `brake`"
             );
         }
+        tale.tell(self);
         match shadow {
             // Where it is live there is nothing to compare it with.
             Some(shadow) if self.is_staged(&connection) => shadow.note_stage(&answers),
@@ -76,6 +89,14 @@ impl Flow {
         self.wake.execute.notify_one();
         self.wake.audience.notify_one();
         Ok(count)
+    }
+
+    /// Which deliveries told these changes first, where somebody listens.
+    async fn deliveries_of(&self, items: &[TranslatedChange]) -> Result<Option<HashMap<i64, String>>, StoreError> {
+        if !self.is_followed() {
+            return Ok(None);
+        }
+        self.store.first_deliveries(items.iter().map(|item| item.row).collect()).await.map(Some)
     }
 }
 

@@ -9,7 +9,6 @@ mod verify;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -27,7 +26,8 @@ pub use verify::{Judgement, Verifier};
 use crate::clock::Millis;
 use crate::contract::Digest;
 use crate::engine::Envelope;
-use crate::flow::Flow;
+use crate::flow::{Flow, What};
+use crate::metrics::{Kind, Stage};
 use crate::store::{Incoming, Origin, Put, StoreError};
 use moment::moment;
 
@@ -49,8 +49,6 @@ pub struct Ingress {
     hooks: ArcSwap<HashMap<String, Hook>>,
     reporters: ArcSwap<Vec<Reporter>>,
     max_body_bytes: usize,
-    high_water: u64,
-    waiting: AtomicU64,
 }
 
 /// A sender is asked to come back after this many seconds.
@@ -60,7 +58,8 @@ impl Ingress {
     /// A door onto `flow`. It answers 429 while more than `high_water` deliveries wait.
     pub fn new(flow: Arc<Flow>, max_body_bytes: usize, high_water: u64) -> Arc<Self> {
         let (hooks, reporters) = (ArcSwap::default(), ArcSwap::default());
-        Arc::new(Self { flow, hooks, reporters, max_body_bytes, high_water, waiting: AtomicU64::new(0) })
+        flow.intake.set_high_water(high_water);
+        Arc::new(Self { flow, hooks, reporters, max_body_bytes })
     }
 
     /// Puts other hooks and reporters in force.
@@ -69,14 +68,9 @@ impl Ingress {
         self.reporters.store(Arc::new(reporters));
     }
 
-    /// Takes note of how many deliveries wait: what the high-water mark is held against.
-    pub fn note_waiting(&self, waiting: u64) {
-        self.waiting.store(waiting, Ordering::Relaxed);
-    }
-
     /// Whether a webhook would be taken now.
     pub fn is_open(&self) -> bool {
-        self.flow.store.writable() && self.waiting.load(Ordering::Relaxed) <= self.high_water
+        self.flow.readiness().is_open()
     }
 
     /// The routes.
@@ -137,12 +131,14 @@ impl Ingress {
             self.flow.store.probe(now).await.map_err(Refusal::Store)?;
             return Ok(Taken::Trial { connection: incoming.connection });
         }
+        let (source, connection, sent_as) =
+            (incoming.source.clone(), incoming.connection.clone(), incoming.webhook_id.clone());
         let put = self.flow.store.put(incoming).await.map_err(Refusal::Store)?;
         if matches!(put, Put::Stored { .. }) {
-            self.waiting.fetch_add(1, Ordering::Relaxed);
+            self.flow.intake.note_one();
             if unmet { &self.flow.wake.meet } else { &self.flow.wake.read }.notify_one();
         }
-        Ok(Taken::Put(put))
+        Ok(Taken::Put { put, source, connection, webhook_id: sent_as })
     }
 
     /// Whether these bytes are the test webhook that an operator asked for a moment ago, signed as it was. It goes the way of every other up to
@@ -152,11 +148,22 @@ impl Ingress {
         let verifiers = Verifier::of(&[scheme], None, false).unwrap_or_default();
         verify::judge(&verifiers, headers, body) == Judgement::Genuine
     }
+
+    /// Counts a webhook that was not taken, by its source if that is one of ours.
+    fn count_refusal(&self, source: &str, refusal: &Refusal) {
+        let source = if self.hooks.load().contains_key(source) { source } else { "unknown" };
+        self.flow.metrics.failed(Kind::Source, source, Stage::Receiving, refusal.word());
+    }
 }
 
 /// What became of a webhook that was not refused.
 enum Taken {
-    Put(Put),
+    Put {
+        put: Put,
+        source: String,
+        connection: Option<String>,
+        webhook_id: String,
+    },
     /// It was a test of ours: it would have been kept.
     Trial {
         connection: Option<String>,
@@ -173,6 +180,22 @@ enum Refusal {
     Stale,
     Full,
     Store(StoreError),
+}
+
+impl Refusal {
+    /// Its word, for who counts.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::NoSuchSource => "no-such-source",
+            Self::TooLarge(_) => "too-large",
+            Self::Unsigned => "unsigned",
+            Self::Forged => "forged",
+            Self::NotJson => "not-json",
+            Self::Stale => "stale",
+            Self::Full => "full",
+            Self::Store(_) => "store",
+        }
+    }
 }
 
 impl IntoResponse for Refusal {
@@ -207,28 +230,45 @@ async fn receive(State(ingress): State<Arc<Ingress>>, Path(source): Path<String>
     let (parts, body) = request.into_parts();
     let body = match ingress.whole(body).await {
         Ok(body) => body,
-        Err(refusal) => return refusal.into_response(),
+        Err(refusal) => {
+            ingress.count_refusal(&source, &refusal);
+            return refusal.into_response();
+        }
     };
     let taken = ingress.take(&source, parts.headers, body).await;
     // The name is the sender's own word until a hook of that name was found.
     if taken.is_ok() {
-        let latency_ms = began.elapsed().as_millis() as u64;
+        let took = began.elapsed();
+        let latency_ms = took.as_millis() as u64;
+        ingress.flow.metrics.stepped("receive", took);
         tracing::debug!(step = "receive", lane = %source, items = 1, latency_ms, "a webhook is taken");
     }
     match taken {
         Ok(Taken::Trial { connection }) => axum::Json(json!({"trial": true, "connection": connection})).into_response(),
-        Ok(Taken::Put(Put::Stored { delivery })) => axum::Json(json!({"delivery": delivery})).into_response(),
-        Ok(Taken::Put(Put::Known)) => axum::Json(json!({"known": true})).into_response(),
-        Err(refusal) => refusal.into_response(),
+        Ok(Taken::Put { put, source, connection, webhook_id }) => {
+            ingress.flow.metrics.received(Kind::Source, &source, 1);
+            let Put::Stored { delivery } = put else {
+                ingress.flow.metrics.skipped(Kind::Source, &source, "repeated", 1);
+                return axum::Json(json!({"known": true})).into_response();
+            };
+            ingress.flow.tell(|| What::Received {
+                source,
+                connection,
+                delivery: delivery.clone(),
+                webhook_id,
+                latency_ms: began.elapsed().as_millis() as u64,
+            });
+            axum::Json(json!({"delivery": delivery})).into_response()
+        }
+        Err(refusal) => {
+            ingress.count_refusal(&source, &refusal);
+            refusal.into_response()
+        }
     }
 }
 
-async fn ready(State(ingress): State<Arc<Ingress>>) -> Response {
-    if ingress.is_open() {
-        return "ready\n".into_response();
-    }
-    (StatusCode::SERVICE_UNAVAILABLE, "not ready: the store cannot be written, or too much is waiting\n")
-        .into_response()
+async fn ready(State(ingress): State<Arc<Ingress>>) -> Result<&'static str, (StatusCode, String)> {
+    ingress.flow.readiness().answer().map_err(|reasons| (StatusCode::SERVICE_UNAVAILABLE, reasons))
 }
 
 /// The headers a source may want to see. Signatures have done their work.

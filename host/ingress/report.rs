@@ -1,7 +1,7 @@
 //! `POST /contacts/{contact}/conversions`: a conversion that a program of the operator's reports becomes a delivery like any other.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
@@ -12,6 +12,8 @@ use serde_json::json;
 use super::conversion::{Conversion, Objection};
 use super::reporter::{self, Unproven};
 use super::{Ingress, Refusal};
+use crate::flow::What;
+use crate::metrics::Kind;
 use crate::store::{Incoming, Origin, Taken};
 
 /// The header by which a sender says that two requests are one.
@@ -50,12 +52,13 @@ pub(super) async fn report(
     if request.method() != Method::POST {
         return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST")]).into_response();
     }
+    let began = Instant::now();
     let (parts, body) = request.into_parts();
     let body = match ingress.whole(body).await {
         Ok(body) => body,
         Err(refusal) => return refusal.into_response(),
     };
-    match ingress.take_report(contact, &parts.headers, &body).await {
+    match ingress.take_report(contact, &parts.headers, &body, began).await {
         Ok(Some(delivery)) => (StatusCode::ACCEPTED, axum::Json(json!({"delivery": delivery}))).into_response(),
         Ok(None) => (StatusCode::ACCEPTED, axum::Json(json!({"known": true}))).into_response(),
         Err(refused) => refused.into_response(),
@@ -64,7 +67,13 @@ pub(super) async fn report(
 
 impl Ingress {
     /// The delivery that the report is, now or since it came before; none where that one has been swept.
-    async fn take_report(&self, contact: String, headers: &HeaderMap, body: &[u8]) -> Result<Option<String>, Refused> {
+    async fn take_report(
+        &self,
+        contact: String,
+        headers: &HeaderMap,
+        body: &[u8],
+        began: Instant,
+    ) -> Result<Option<String>, Refused> {
         let reporters = self.reporters.load();
         let now = self.flow.clock.now_ms();
         let reporter = reporter::find(&reporters, headers, &contact, body, now).map_err(Refused::Unproven)?;
@@ -97,7 +106,15 @@ impl Ingress {
         };
         match self.flow.store.report(incoming).await.map_err(Refusal::Store)? {
             Taken::Stored { delivery } => {
-                self.waiting.fetch_add(1, Ordering::Relaxed);
+                self.flow.intake.note_one();
+                self.flow.metrics.received(Kind::Source, &reporter.source, 1);
+                self.flow.tell(|| What::Received {
+                    source: reporter.source.clone(),
+                    connection: Some(reporter.connection.clone()),
+                    delivery: delivery.clone(),
+                    webhook_id: String::new(),
+                    latency_ms: began.elapsed().as_millis() as u64,
+                });
                 self.flow.wake.read.notify_one();
                 Ok(Some(delivery))
             }

@@ -49,6 +49,8 @@ pub struct StoredEvent {
     pub event_id: String,
     /// The event's name.
     pub name: String,
+    /// The rule that asked for it.
+    pub rule: String,
     /// When the fact happened.
     pub occurred_at: Millis,
     /// When the platform stops taking it.
@@ -57,13 +59,16 @@ pub struct StoredEvent {
     pub bytes: Vec<u8>,
     /// How many attempts there were before this one.
     pub tries: u32,
+    /// The delivery that told its fact first, and when that came; none once it has been swept.
+    pub delivery: Option<(String, Millis)>,
 }
 
 pub(super) const EVENT_LANES: Lanes = Lanes { table: "outbox", column: "destination" };
 
 /// The index gives the nearest deadline first without sorting; left to itself SQLite takes the one by due time and
 /// sorts a whole backlog for every claim.
-pub(super) const CLAIM_EVENTS: &str = "SELECT row, event_id, name, occurred_at, deadline, tries, subject, sealed
+pub(super) const CLAIM_EVENTS: &str =
+    "SELECT row, event_id, name, occurred_at, deadline, tries, subject, sealed, rule, change
      FROM outbox INDEXED BY outbox_by_state
      WHERE state = 'waiting' AND destination = ?1 AND due_at <= ?2 ORDER BY deadline LIMIT ?3";
 
@@ -188,8 +193,10 @@ impl Rows<'_> {
                 name: row.get(2)?,
                 occurred_at: nat(row.get(3)?),
                 deadline: nat(row.get(4)?),
+                rule: row.get(8)?,
                 bytes: Vec::new(),
                 tries: row.get(5)?,
+                delivery: self.first_delivery(row.get(9)?)?,
             };
             Ok((event, row.get::<_, Lookup>(6)?, row.get::<_, Vec<u8>>(7)?))
         })?;

@@ -19,6 +19,12 @@ pub enum PauseScope {
     Connection(String),
 }
 
+impl std::fmt::Display for PauseScope {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.written())
+    }
+}
+
 impl PauseScope {
     fn written(&self) -> String {
         match self {

@@ -19,7 +19,8 @@ pub enum Sweep {
 }
 
 impl Sweep {
-    fn word(self) -> &'static str {
+    /// The sweep as a word.
+    pub fn word(self) -> &'static str {
         match self {
             Self::Updates => "updates",
             Self::Everything => "everything",

@@ -27,7 +27,7 @@ pub enum GrantState {
 }
 
 impl GrantState {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Live => "live",
             Self::Suspended => "suspended",

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floor of every module. A module may name those of lower floors, itself, and what stands in [`BESIDE`].
-const FLOORS: [(&str, u8); 16] = [
+const FLOORS: [(&str, u8); 17] = [
     ("cli", 7),
     ("app", 6),
     ("ingress", 5),
@@ -22,6 +22,7 @@ const FLOORS: [(&str, u8); 16] = [
     ("clock", 0),
     ("blame", 0),
     ("crash", 0),
+    ("metrics", 0),
 ];
 
 /// Neighbours that may look at each other: what is asked and what is kept both name secrets.

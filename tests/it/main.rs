@@ -48,6 +48,7 @@ mod rig;
 mod shadow;
 mod shadow_cost;
 mod shadow_load;
+mod signals;
 mod signatures;
 mod sunset;
 mod swap;

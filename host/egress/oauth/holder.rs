@@ -171,7 +171,9 @@ impl Holder {
     }
 
     async fn refresh(&self, turn: &mut Turn, held: HeldToken, stale: Option<u64>) -> Fresh {
-        match self.client.refresh(&self.egress, &held).await {
+        let refreshed = self.client.refresh(&self.egress, &held).await;
+        self.egress.metrics().refreshed(word_of(&refreshed));
+        match refreshed {
             Ok(token) => self.keep(turn, token, Some(held.version)).await,
             Err(OauthError::Refused { word, text }) => {
                 // Another may have used the one-time token up and kept what it got: what stands now is the truth.
@@ -207,6 +209,7 @@ impl Holder {
             },
             Err(error) => return self.unsettled(turn, self.through(error), held, stale),
         };
+        self.egress.metrics().refreshed(word_of(&given));
         match given {
             Ok(token) => self.keep(turn, token, held.map(|held| held.version)).await,
             Err(OauthError::Refused { word, text }) => self.refused(turn, word, text, held).await,
@@ -296,5 +299,14 @@ impl Holder {
 
     fn gone(&self, state: GrantState, text: String) -> EgressError {
         EgressError::Grant { connection: self.connection(), state, text }
+    }
+}
+
+/// How an attempt to have a fresh token ended, for who counts.
+fn word_of(given: &Result<NewToken, OauthError>) -> &'static str {
+    match given {
+        Ok(_) => "fresh",
+        Err(OauthError::Refused { .. }) => "refused",
+        Err(_) => "unavailable",
     }
 }
