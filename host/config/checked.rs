@@ -44,9 +44,10 @@ pub struct Config {
 impl Config {
     /// What connections lay over a mapper's settings, by name; what an install's will stands under `source.NAME.install`.
     pub fn overlays(&self, mapper: &str) -> BTreeMap<String, Overlay> {
-        let installs = self.sources.iter().filter_map(|(name, source)| {
-            Some((format!("source.{name}.install"), source.install.as_ref()?))
-        });
+        let installs = self
+            .sources
+            .iter()
+            .filter_map(|(name, source)| Some((format!("source.{name}.install"), source.install.as_ref()?)));
         let connections = self.connections.iter().map(|(name, connection)| (name.clone(), &connection.terms));
         let of_mapper = connections.chain(installs).filter(|(_, terms)| terms.mapper == mapper);
         of_mapper.filter_map(|(name, terms)| Some((name, terms.overlay.clone()?))).collect()

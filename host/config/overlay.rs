@@ -113,9 +113,10 @@ fn entries(item: &Item) -> Option<Vec<&dyn TableLike>> {
 fn entries_mut(item: &mut Item) -> Option<Vec<&mut dyn TableLike>> {
     let tables: Vec<&mut dyn TableLike> = match item {
         Item::ArrayOfTables(list) => list.iter_mut().map(|table| table as &mut dyn TableLike).collect(),
-        Item::Value(Value::Array(list)) => {
-            list.iter_mut().map(|value| Some(value.as_inline_table_mut()? as &mut dyn TableLike)).collect::<Option<_>>()?
-        }
+        Item::Value(Value::Array(list)) => list
+            .iter_mut()
+            .map(|value| Some(value.as_inline_table_mut()? as &mut dyn TableLike))
+            .collect::<Option<_>>()?,
         _ => return None,
     };
     (!tables.is_empty()).then_some(tables)

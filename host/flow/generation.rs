@@ -258,8 +258,8 @@ impl Flow {
     }
 
     async fn history(&self, mapper: &str) -> Result<Vec<crate::store::Generation>, StoreError> {
-        let mut history = self.store.generations(HISTORY).await?;
-        history.retain(|generation| generation.written.mapper == mapper && generation.was_live());
+        let mut history = self.store.generations_of(mapper, HISTORY).await?;
+        history.retain(crate::store::Generation::was_live);
         Ok(history)
     }
 

@@ -44,7 +44,8 @@ impl ToldOtherwise {
                 add(&mut self.removed, format!("convert {}", stored.name));
                 continue;
             };
-            let before = stored.bytes.as_deref().and_then(|bytes| serde_json::from_slice::<ConversionEvent>(bytes).ok());
+            let before =
+                stored.bytes.as_deref().and_then(|bytes| serde_json::from_slice::<ConversionEvent>(bytes).ok());
             let Some(before) = before.filter(|before| before != event) else { continue };
             let before = Proposal { effect: Effect::Convert(before), ..proposal.clone() };
             self.different += 1;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::Generation;
 use super::case::{About, Case, alone};
 use super::effects::effects_json;
 use super::sample;
 use super::translate::translate_each;
 use super::variants::{Overlays, Variants, by_overlay, translate_by};
-use super::Generation;
 use crate::config::Overlay;
 use crate::contract::{Change, Skip, kind, skip_code};
 use crate::engine::{Engine, Fault, LoadError, Loaded, Mapper, Source, Translation};
@@ -138,7 +138,8 @@ pub async fn prepare(
         None => Diff::default(),
     };
     let connections = by_overlay(overlays);
-    let mut of_base: Vec<Trial> = sample::changes().into_iter().map(|change| Trial::of(change, "sample", None)).collect();
+    let mut of_base: Vec<Trial> =
+        sample::changes().into_iter().map(|change| Trial::of(change, "sample", None)).collect();
     of_base.append(&mut of_cases);
     of_base.extend(of_connections(&stored, |connection| !overlays.contains_key(connection), None));
     try_out(engine, variants.base(), &of_base).await?;
@@ -146,7 +147,7 @@ pub async fn prepare(
         let named = connections.get(overlay).cloned().unwrap_or_default();
         let first = named.first().map(|name| name.as_str());
         let sample = sample::changes().into_iter().map(|change| Trial::of(change, "sample", first));
-        let stored = of_connections(&stored, |connection| named.iter().any(|name| *name == connection), first);
+        let stored = of_connections(&stored, |connection| named.contains(&connection), first);
         try_out(engine, mapper, &sample.chain(stored).collect::<Vec<_>>()).await?;
     }
     if let Some(live) = live {

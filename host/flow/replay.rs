@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Flow;
-use super::otherwise::ToldOtherwise;
 use super::generation::{Beside, Generation};
+use super::otherwise::ToldOtherwise;
 use super::translate::{settled, translate_each};
 use crate::clock::Millis;
 use crate::contract::Change;

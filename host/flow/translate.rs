@@ -51,7 +51,9 @@ impl Flow {
                 }
             }
         }
-        let shadow = self.shadows.of(&connection);
+        // Where a stage is live there is nothing to compare it with; whether it breaks there is told to its shadow, whatever that looks at.
+        let staged = self.is_staged(&connection);
+        let shadow = if staged { self.shadows.get(&connection.mapper) } else { self.shadows.of(&connection) };
         let (answers, live_ns) = match &shadow {
             None => (translate_each(&generation.mapper, &changes).await, 0),
             Some(_) => timed(translate_each(&generation.mapper, &changes)).await,
@@ -80,8 +82,7 @@ impl Flow {
         }
         tale.tell(self);
         match shadow {
-            // Where it is live there is nothing to compare it with.
-            Some(shadow) if self.is_staged(&connection) => shadow.note_stage(&answers),
+            Some(shadow) if staged => shadow.note_stage(&answers),
             Some(shadow) => shadow.offer(&connection, rows, changes, answers, live_ns),
             None => {}
         }

@@ -54,10 +54,13 @@ impl Variants {
         }
         let wrong = |text: String| PrepareError::Overlay { place: place(connection), text };
         let settings = overlay.over(self.base.settings()).map_err(|unlaid| wrong(unlaid.to_string()))?;
-        let made = Mapper::new(&self.engine, self.base.loaded().clone(), settings).await.map_err(|error| match error {
-            LoadError::Settings { problems, .. } => wrong(format!("laid over the mapper's settings it gives\n{problems}")),
-            other => wrong(other.to_string()),
-        })?;
+        let made =
+            Mapper::new(&self.engine, self.base.loaded().clone(), settings).await.map_err(|error| match error {
+                LoadError::Settings { problems, .. } => {
+                    wrong(format!("laid over the mapper's settings it gives\n{problems}"))
+                }
+                other => wrong(other.to_string()),
+            })?;
         let made = Arc::new(made);
         self.overlaid.insert(overlay.clone(), made.clone());
         Ok(made)
@@ -119,7 +122,8 @@ pub(super) async fn translate_by(
             answers[place] = Some(answer);
         }
     }
-    let unlaid = || Err(Fault::contract("mapper", "translate", "the connection's overlay is not laid over its settings"));
+    let unlaid =
+        || Err(Fault::contract("mapper", "translate", "the connection's overlay is not laid over its settings"));
     answers.into_iter().map(|answer| answer.unwrap_or_else(unlaid)).collect()
 }
 

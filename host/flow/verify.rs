@@ -197,13 +197,7 @@ impl Flow {
 }
 
 impl Court {
-    fn judge(
-        &mut self,
-        provable: &Provable,
-        generation: i64,
-        expected: Expected<'_>,
-        unequal: &mut BTreeSet<i64>,
-    ) {
+    fn judge(&mut self, provable: &Provable, generation: i64, expected: Expected<'_>, unequal: &mut BTreeSet<i64>) {
         let Expected { answer, again, .. } = expected;
         let twice = difference(answer, again);
         if !twice.is_none() {

@@ -89,28 +89,24 @@ impl Store {
     /// As the database has it.
     pub async fn generations(&self, limit: usize) -> Result<Vec<Generation>, StoreError> {
         self.read(move |rows| {
-            let mut query = rows.db.prepare_cached(
-                "SELECT id, mapper, mapper_digest, settings, settings_hash, origin, who, note, cases, diff, started_at,
-                        connection, recalled_at, base
-                 FROM generation ORDER BY id DESC LIMIT ?1",
-            )?;
-            let found = query.query_map([int(limit as u64)], |row| {
-                let written = NewGeneration {
-                    mapper: row.get(1)?,
-                    mapper_digest: row.get(2)?,
-                    settings: row.get(3)?,
-                    settings_hash: row.get(4)?,
-                    origin: row.get(5)?,
-                    who: row.get(6)?,
-                    note: row.get(7)?,
-                    cases: row.get(8)?,
-                    diff: row.get(9)?,
-                    started_at: nat(row.get(10)?),
-                    connection: row.get(11)?,
-                    base: row.get(13)?,
-                };
-                Ok(Generation { id: row.get(0)?, written, recalled_at: row.get::<_, Option<i64>>(12)?.map(nat) })
-            })?;
+            let mut query = rows.db.prepare_cached(&format!("{COLUMNS} FROM generation ORDER BY id DESC LIMIT ?1"))?;
+            let found = query.query_map([int(limit as u64)], found)?;
+            Ok(found.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// The newest `limit` generations of a mapper's name, newest first, without what overlays made of them.
+    ///
+    /// # Errors
+    /// As the database has it.
+    pub async fn generations_of(&self, mapper: &str, limit: usize) -> Result<Vec<Generation>, StoreError> {
+        let mapper = mapper.to_owned();
+        self.read(move |rows| {
+            let mut query = rows.db.prepare_cached(&format!(
+                "{COLUMNS} FROM generation WHERE mapper = ?1 AND base IS NULL ORDER BY id DESC LIMIT ?2"
+            ))?;
+            let found = query.query_map(params![mapper, int(limit as u64)], found)?;
             Ok(found.collect::<Result<_, _>>()?)
         })
         .await
@@ -159,6 +155,28 @@ impl Store {
         })
         .await
     }
+}
+
+const COLUMNS: &str =
+    "SELECT id, mapper, mapper_digest, settings, settings_hash, origin, who, note, cases, diff, started_at,
+    connection, recalled_at, base";
+
+fn found(row: &rusqlite::Row<'_>) -> rusqlite::Result<Generation> {
+    let written = NewGeneration {
+        mapper: row.get(1)?,
+        mapper_digest: row.get(2)?,
+        settings: row.get(3)?,
+        settings_hash: row.get(4)?,
+        origin: row.get(5)?,
+        who: row.get(6)?,
+        note: row.get(7)?,
+        cases: row.get(8)?,
+        diff: row.get(9)?,
+        started_at: nat(row.get(10)?),
+        connection: row.get(11)?,
+        base: row.get(13)?,
+    };
+    Ok(Generation { id: row.get(0)?, written, recalled_at: row.get::<_, Option<i64>>(12)?.map(nat) })
 }
 
 impl Rows<'_> {

@@ -246,8 +246,7 @@ impl Rows<'_> {
         let mut wishes = Vec::new();
         for row in found {
             let (mut wish, subject, sealed) = row?;
-            wish.bytes =
-                self.opened_or_none("membership", &[&wish.destination, &wish.audience], &subject, &sealed)?;
+            wish.bytes = self.opened_or_none("membership", &[&wish.destination, &wish.audience], &subject, &sealed)?;
             wishes.push(wish);
         }
         Ok(wishes)
@@ -274,8 +273,7 @@ impl Rows<'_> {
         let mut events = Vec::new();
         for row in found {
             let (mut event, subject, sealed) = row?;
-            event.bytes =
-                self.opened_or_none("outbox", &[&event.destination, &event.event_id], &subject, &sealed)?;
+            event.bytes = self.opened_or_none("outbox", &[&event.destination, &event.event_id], &subject, &sealed)?;
             events.push(event);
         }
         Ok(events)

@@ -26,7 +26,8 @@ pub struct Recalled {
 const BAD: &str = "generation IN (SELECT id FROM temp.bad)";
 
 /// Whose attempt may have arrived is not among it.
-const UNSENT: &str = "generation IN (SELECT id FROM temp.bad) AND ambiguous = 0 AND state IN ('waiting', 'dead', 'expired')
+const UNSENT: &str =
+    "generation IN (SELECT id FROM temp.bad) AND ambiguous = 0 AND state IN ('waiting', 'dead', 'expired')
      AND NOT EXISTS (SELECT 1 FROM attempt_item WHERE event = outbox.row AND verdict = 'ambiguous')";
 
 /// Commands that were not carried out. Those of an older store do not say who asked for them: their change does.
@@ -75,7 +76,8 @@ impl Rows<'_> {
              CREATE TEMP TABLE IF NOT EXISTS recalled (change INTEGER PRIMARY KEY);
              DELETE FROM temp.bad; DELETE FROM temp.recalled;",
         )?;
-        let mut add = self.db.prepare("INSERT OR IGNORE INTO temp.bad SELECT id FROM generation WHERE id = ?1 OR base = ?1")?;
+        let mut add =
+            self.db.prepare("INSERT OR IGNORE INTO temp.bad SELECT id FROM generation WHERE id = ?1 OR base = ?1")?;
         for bad in bad {
             add.execute([bad])?;
         }
@@ -124,7 +126,8 @@ impl Rows<'_> {
     /// Runs a statement that may want to know what time it is; how many rows it changed.
     fn run(&self, sql: &str, now: i64) -> Result<u64, StoreError> {
         let mut statement = self.db.prepare(sql)?;
-        let changed = if statement.parameter_count() == 0 { statement.execute([])? } else { statement.execute([now])? };
+        let changed =
+            if statement.parameter_count() == 0 { statement.execute([])? } else { statement.execute([now])? };
         Ok(changed as u64)
     }
 }

@@ -48,6 +48,7 @@ mod rig;
 mod shadow;
 mod shadow_cost;
 mod shadow_load;
+mod shadow_stage;
 mod signals;
 mod signatures;
 mod sunset;

@@ -21,7 +21,8 @@ fn say(text: &str) {
 
 async fn play(sandbox: &Sandbox, convey: &Convey, changes: usize, rate: f64, seed: u64) -> Played {
     let kinds = vec![Kind::ContactCreated];
-    let played = sandbox.play(Play { changes, rate, seed, kinds, target: convey.hook(), ..Play::default() }).await.unwrap();
+    let played =
+        sandbox.play(Play { changes, rate, seed, kinds, target: convey.hook(), ..Play::default() }).await.unwrap();
     assert_eq!(played.refused, 0);
     convey.drained().await;
     played
@@ -34,9 +35,9 @@ fn percentile(sorted: &[u64], percent: usize) -> u64 {
 
 /// One contact in a hundred, as the test mapper has it.
 fn is_hundredth(id: &str) -> bool {
-    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = id
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     (hash >> 16).is_multiple_of(100)
 }
 
@@ -44,7 +45,8 @@ fn is_hundredth(id: &str) -> bool {
 fn pauses(convey: &Convey, from: usize) -> (Vec<u64>, usize) {
     let spoken = convey.spoken();
     let lines = spoken[from..].lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let of_batches = lines.filter_map(|line| line["paused_us"].as_u64().or_else(|| line["fields"]["paused_us"].as_u64()));
+    let of_batches =
+        lines.filter_map(|line| line["paused_us"].as_u64().or_else(|| line["fields"]["paused_us"].as_u64()));
     (of_batches.collect(), spoken.len())
 }
 
@@ -136,7 +138,8 @@ async fn a_candidate_that_breaks_on_one_change_in_a_hundred_is_counted_and_the_l
             seed += 1;
             if with {
                 let settings = convey.file("strange.txt", &format!("{behaviour} rarely"));
-                start(&convey, &["--mapper", strange.to_str().unwrap(), "--settings", settings.to_str().unwrap()]).await;
+                start(&convey, &["--mapper", strange.to_str().unwrap(), "--settings", settings.to_str().unwrap()])
+                    .await;
             }
             let played = play(&sandbox, &convey, CHANGES, RATE, seed).await;
             if with {
@@ -160,7 +163,8 @@ async fn a_candidate_that_breaks_on_one_change_in_a_hundred_is_counted_and_the_l
         .accounts
         .iter()
         .filter_map(|account| {
-            let done = account.changes.iter().flat_map(|change| &change.events).filter_map(|event| event.done_at).max()?;
+            let done =
+                account.changes.iter().flat_map(|change| &change.events).filter_map(|event| event.done_at).max()?;
             Some((account.webhook_id.as_str(), done - account.received_at))
         })
         .collect();
@@ -173,7 +177,9 @@ async fn a_candidate_that_breaks_on_one_change_in_a_hundred_is_counted_and_the_l
     let (without, with) = (latencies(false), latencies(true));
     let of = |sorted: &[u64]| [50, 95, 99].map(|percent| percentile(sorted, percent));
     let (before, after) = (of(&without), of(&with));
-    say(&format!("from webhook to told, p50, p95, p99 in ms: {before:?} without, {after:?} with a candidate that breaks"));
+    say(&format!(
+        "from webhook to told, p50, p95, p99 in ms: {before:?} without, {after:?} with a candidate that breaks"
+    ));
     assert!(without.len() > CHANGES && with.len() > CHANGES, "{} {}", without.len(), with.len());
     // A machine that does other work too: what a live path that waited for the shadow would show is seconds.
     assert!(after[0] <= before[0] * 2 + 50 && after[1] <= before[1] * 3 + 250, "{before:?} {after:?}");

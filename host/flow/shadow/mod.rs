@@ -15,12 +15,13 @@ use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use gate::GUARD;
 pub use gate::Gate;
 pub use promote::{Promoted, Promotion};
 pub use stage::Stage;
 pub(super) use stage::Staged;
-pub(super) use tally::{add, count_places};
 pub use tally::{Answer, Place, Tally};
+pub(super) use tally::{add, count_places};
 pub use words::{Asked, Scope, ShadowError, ShadowReport};
 
 use super::prepare;
@@ -61,6 +62,8 @@ pub(super) struct Running {
     /// Whether it is what was live before the promotion.
     former: bool,
     scope: Scope,
+    /// When it is promoted by itself; of what was live before: what has to hold.
+    gate: Option<Gate>,
     until: Option<Millis>,
     tally: Mutex<Tally>,
     /// The report as it was last written down.
@@ -83,7 +86,8 @@ impl Shadows {
         (connections.is_empty() || connections.contains(&connection.name)).then(|| shadow.clone())
     }
 
-    fn get(&self, mapper: &str) -> Option<Arc<Running>> {
+    /// The shadow of a mapper's name that is at work, whatever it looks at.
+    pub(super) fn get(&self, mapper: &str) -> Option<Arc<Running>> {
         self.0.load().get(mapper).cloned()
     }
 
@@ -125,7 +129,9 @@ impl Running {
         let (mut rows, mut changes, mut answers) = (rows, changes, answers);
         if self.scope.sample_per_mille < WHOLE {
             let all = rows.into_iter().zip(changes).zip(answers);
-            let taken = all.filter(|((_, change), _)| self.samples(change)).map(|((row, change), answer)| (row, (change, answer)));
+            let taken = all
+                .filter(|((_, change), _)| self.samples(change))
+                .map(|((row, change), answer)| (row, (change, answer)));
             let of_sample: (Vec<i64>, (Vec<Change>, Vec<Answer>)) = taken.unzip();
             (rows, (changes, answers)) = of_sample;
         }
@@ -168,6 +174,12 @@ impl Running {
     }
 }
 
+/// The gate of a shadow; of what was live before, the guard over what takes its place.
+fn gate_of(scope: &Scope, former: bool) -> Result<Option<Gate>, ShadowError> {
+    let text = scope.promote_when.as_deref().or(former.then_some(GUARD));
+    text.map(Gate::parse).transpose().map_err(ShadowError::Asked)
+}
+
 impl Flow {
     /// Begins a shadow of a mapper's name. Its component and settings are read; nothing else of it is tried before.
     ///
@@ -178,9 +190,7 @@ impl Flow {
         if self.generation(mapper).is_none() {
             return Err(SwapError::Unknown(mapper.to_owned()).into());
         }
-        if let Some(text) = &scope.promote_when {
-            Gate::parse(text).map_err(ShadowError::Asked)?;
-        }
+        gate_of(&scope, false)?;
         let plan = self.plan();
         let of_mapper = |name: &String| plan.connections.get(name).is_some_and(|known| known.mapper == mapper);
         if let Some(unknown) = scope.connections.iter().find(|name| !of_mapper(name)) {
@@ -217,17 +227,24 @@ impl Flow {
         let Some(id) = self.store.begin_shadow(new.clone(), report).await? else {
             return Err(ShadowError::Runs(mapper.to_owned()));
         };
-        self.run_shadow((id, &new), shadow, scope, Tally::default());
+        self.run_shadow((id, &new), shadow, scope, Tally::default())?;
         self.shadow_report(mapper).await
     }
 
-    fn run_shadow(self: &Arc<Self>, (id, new): (i64, &NewShadow), shadow: Variants, scope: Scope, tally: Tally) {
+    fn run_shadow(
+        self: &Arc<Self>,
+        (id, new): (i64, &NewShadow),
+        shadow: Variants,
+        scope: Scope,
+        tally: Tally,
+    ) -> Result<(), ShadowError> {
         let (hand, handed) = mpsc::unbounded_channel();
         let former = new.role == "former";
         let running = Arc::new(Running {
             id,
             mapper: new.mapper.clone(),
             former,
+            gate: gate_of(&scope, former)?,
             until: former.then(|| new.started_at.saturating_add(scope.watch_ms)),
             scope,
             tally: Mutex::new(tally),
@@ -238,6 +255,7 @@ impl Flow {
         });
         self.shadows.put(running.clone());
         tokio::spawn(worker::work(self.clone(), running, shadow, handed));
+        Ok(())
     }
 
     /// Goes on with the shadows that had not ended when the program stopped.
@@ -265,8 +283,7 @@ impl Flow {
         let (scope, tally) = (serde_json::from_str(&written.scope)?, serde_json::from_str(report)?);
         let kept = self.kept(&written.mapper, &written.mapper_digest, written.settings.clone()).await?;
         self.resume_stage(&written.mapper).await?;
-        self.run_shadow((id, written), Variants::new(self.engine(), Arc::new(kept)), scope, tally);
-        Ok(())
+        self.run_shadow((id, written), Variants::new(self.engine(), Arc::new(kept)), scope, tally)
     }
 
     /// The shadow of a mapper's name that has not ended, at work or paused.

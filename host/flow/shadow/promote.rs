@@ -50,6 +50,9 @@ impl Flow {
         // What was seen of it is more than what a dry run on a few changes shows.
         let Scope { promote_when, watch_ms: watched, connections, sample_per_mille, stages } = report.scope.clone();
         let stages = if promotion.stages.is_empty() { stages } else { promotion.stages };
+        if open.state == "paused" && !stages.is_empty() {
+            return Err(ShadowError::Paused(mapper.to_owned()));
+        }
         prepared.diff = Diff { compared: report.tally.compared as usize, differing: report.tally.differing as usize };
         if let Some(stage) = self.next_stage(mapper, &stages, &prepared.variants).await? {
             let written = serde_json::to_string(&Scope { stages, ..report.scope.clone() })?;

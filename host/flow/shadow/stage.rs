@@ -62,11 +62,8 @@ impl Flow {
     pub(in crate::flow) async fn lay_over_stages(&self, plan: &Plan) -> Result<(), SwapError> {
         for (mapper, staged) in self.staged.load_full().iter() {
             let generation = self.laid(mapper, &staged.generation, &plan.overlays(mapper)).await?;
-            let laid = Arc::new(Staged {
-                connections: staged.connections.clone(),
-                generation,
-                made: staged.made.clone(),
-            });
+            let laid =
+                Arc::new(Staged { connections: staged.connections.clone(), generation, made: staged.made.clone() });
             self.staged.rcu(|all| {
                 let mut next = HashMap::clone(all);
                 // Another stage may be live meanwhile, or none.
@@ -85,7 +82,7 @@ impl Flow {
         staged.get(&connection.mapper).is_some_and(|staged| staged.connections.contains(&connection.name))
     }
 
-    /// The connections that a mapper's stage is live for.
+    /// The connections that a mapper's stage is live for; none where there is no stage.
     pub(super) fn staged(&self, mapper: &str) -> Vec<String> {
         self.staged.load().get(mapper).map(|staged| staged.connections.clone()).unwrap_or_default()
     }
@@ -128,18 +125,22 @@ impl Flow {
         connections: &[&Arc<Connection>],
         variants: &Variants,
     ) -> Result<Vec<Option<String>>, SwapError> {
+        let mut found = vec![None; connections.len()];
         let mut asking = JoinSet::new();
         let turns = Arc::new(Semaphore::new(ASKED));
         for (at, connection) in connections.iter().enumerate() {
-            let fields = variants.of(connection.overlay.as_ref()).map(|mapper| mapper.custom_fields().to_vec());
+            let Some(mapper) = variants.of(connection.overlay.as_ref()) else {
+                found[at] = Some("its overlay came while the mapping was tried".to_owned());
+                continue;
+            };
+            let fields = mapper.custom_fields().to_vec();
             let (flow, name, turns) = (self.clone(), connection.name.clone(), turns.clone());
             asking.spawn(async move {
                 // It is never closed.
                 let _turn = turns.acquire_owned().await;
-                (at, flow.hindrance(&name, &fields.unwrap_or_default()).await)
+                (at, flow.hindrance(&name, &fields).await)
             });
         }
-        let mut found = vec![None; connections.len()];
         while let Some(asked) = asking.join_next().await {
             let (at, hindrance) = asked.map_err(|error| PrepareError::Compiler(error.to_string()))?;
             found[at] = hindrance;
@@ -163,7 +164,7 @@ impl Flow {
         }
     }
 
-    /// Makes a prepared mapper live for a stage's connections: the row first, then the pointer. A stage that is no larger than the one before stays that.
+    /// Makes a prepared mapper live for a stage's connections: the row first, then the pointer. A stage of the same connections stays that.
     pub(super) async fn commit_stage(
         &self,
         mapper: &str,
@@ -172,7 +173,11 @@ impl Flow {
         reason: Reason,
     ) -> Result<Arc<Generation>, SwapError> {
         let staged = self.staged.load().get(mapper).cloned();
-        if let Some(staged) = staged.filter(|staged| staged.connections.len() == stage.live.len()) {
+        let are_same = |staged: &Arc<Staged>| {
+            staged.connections.len() == stage.live.len()
+                && stage.live.iter().all(|name| staged.connections.contains(name))
+        };
+        if let Some(staged) = staged.filter(are_same) {
             return Ok(staged.generation.clone());
         }
         let Prepared { variants, cases, diff, .. } = prepared;
@@ -219,16 +224,13 @@ impl Flow {
     /// Brings back the stage that a mapper had when the program stopped.
     pub(super) async fn resume_stage(&self, mapper: &str) -> Result<(), SwapError> {
         let Some(live) = self.generation(mapper) else { return Ok(()) };
-        let generations = self.store.generations(GENERATIONS).await?;
+        let generations = self.store.generations_of(mapper, GENERATIONS).await?;
         // Newest first. What is live for all came before, or ended it.
-        let of_stage = generations.into_iter().filter(|known| {
-            let written = &known.written;
-            written.mapper == mapper && written.origin == STAGE && written.base.is_none() && known.id > live.id
-        });
+        let of_stage = generations.into_iter().filter(|known| known.written.origin == STAGE && known.id > live.id);
         let of_stage: Vec<_> = of_stage.filter(|known| known.recalled_at.is_none()).collect();
         let Some(latest) = of_stage.first() else { return Ok(()) };
         let written = &latest.written;
-        let connections = written.connection.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default();
+        let connections = serde_json::from_str(written.connection.as_deref().unwrap_or_default())?;
         let ready = self.kept(mapper, &written.mapper_digest, written.settings.clone()).await?;
         let bare = Variants::new(self.engine(), Arc::new(ready));
         let bare = Arc::new(Generation::of_variants(&bare, (latest.id, &[])));

@@ -9,7 +9,6 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::gate::{GUARD, Gate};
 use super::stage::FAULTS as FAULTS_OF_STAGE;
 use super::tally::Answer;
 use super::{Handed, Running, Seen, ShadowError};
@@ -76,9 +75,6 @@ async fn compare(
     shadow: &mut Variants,
     mut handed: mpsc::UnboundedReceiver<Handed>,
 ) -> End {
-    let gate = running.scope.promote_when.as_deref().or(running.former.then_some(GUARD));
-    // It was read when the shadow began.
-    let gate = gate.and_then(|text| Gate::parse(text).ok());
     let (mut broken, mut noted, mut staged) = (VecDeque::with_capacity(LAST), Instant::now(), 0);
     loop {
         if running.until.is_some_and(|until| flow.clock.now_ms() >= until) {
@@ -110,7 +106,7 @@ async fn compare(
             let count = part.len();
             let spent = part_of(running, shadow, &seen, part, &mut broken).await;
             running.waiting.fetch_sub(count, Ordering::Relaxed);
-            if let Some(end) = end_of(running, gate.as_ref(), &broken) {
+            if let Some(end) = end_of(flow, running, &broken) {
                 return end;
             }
             if noted.elapsed() >= NOTED {
@@ -127,16 +123,18 @@ async fn compare(
 }
 
 /// Whether what was seen so far ends it.
-fn end_of(running: &Running, gate: Option<&Gate>, broken: &VecDeque<bool>) -> Option<End> {
+fn end_of(flow: &Flow, running: &Running, broken: &VecDeque<bool>) -> Option<End> {
     let tally = running.tally();
     if running.former {
-        return gate.and_then(|gate| gate.breach(&tally)).map(End::Breach);
+        return running.gate.as_ref().and_then(|gate| gate.breach(&tally)).map(End::Breach);
     }
     if broken.iter().filter(|broke| **broke).count() >= FAULTS {
         let why = format!("it broke on {FAULTS} of its last {LAST} changes: `convey shadow report` names how");
         return Some(End::Breaks(why));
     }
-    gate.is_some_and(|gate| gate.holds(&tally)).then_some(End::Opened)
+    // Who goes by stages decides on each: a gate that holds would hurry through all of them.
+    let by_stages = !flow.staged(&running.mapper).is_empty();
+    running.gate.as_ref().is_some_and(|gate| !by_stages && gate.holds(&tally)).then_some(End::Opened)
 }
 
 /// Tries a part; the CPU time it took, comparing included.

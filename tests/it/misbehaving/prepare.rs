@@ -69,7 +69,9 @@ async fn a_good_mapper_passes_warm_and_its_difference_is_counted() {
     let engine = engine(LIMITS);
     let live = Arc::new(mapper(&engine, "smuggler").await);
     let live = Arc::new(Generation::of_variants(&Variants::new(&engine, live), (1, &[])));
-    let passed = prepare(&engine, candidate("well"), None, &[], changes(7, Some(2)), Some(&live), &Overlays::new()).await.unwrap();
+    let passed = prepare(&engine, candidate("well"), None, &[], changes(7, Some(2)), Some(&live), &Overlays::new())
+        .await
+        .unwrap();
     // On the marked change the live one breaks and the candidate does not.
     assert_eq!((passed.diff.compared, passed.diff.differing, passed.cases), (7, 1, 0));
     assert_eq!(passed.variants.base().translate(&changes(3, None)).await.unwrap().len(), 3);
