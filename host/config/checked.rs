@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use http::Uri;
 
+use super::alerts::Alerts;
 use super::schedule::Schedule;
 use crate::clock::Millis;
 use crate::vault::SecretRef;
@@ -38,6 +39,8 @@ pub struct Config {
     pub limits: Limits,
     /// What is kept, and for how long.
     pub retention: Retention,
+    /// What is said unasked, and to whom.
+    pub alerts: Alerts,
 }
 
 /// The door for webhooks.

@@ -136,6 +136,7 @@ impl Ingress {
         let put = self.flow.store.put(incoming).await.map_err(Refusal::Store)?;
         if matches!(put, Put::Stored { .. }) {
             self.flow.intake.note_one();
+            self.flow.intake.note_heard(now);
             if unmet { &self.flow.wake.meet } else { &self.flow.wake.read }.notify_one();
         }
         Ok(Taken::Put { put, source, connection, webhook_id: sent_as })
