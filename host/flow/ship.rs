@@ -99,7 +99,13 @@ impl Flow {
     }
 
     /// One outcome an event; the requests carry the trace of the delivery `traced`. A sink that breaks before anything left is narrowed down by halving; after that nobody knows what arrived.
-    async fn deliver(&self, destination: &Destination, attempt: i64, events: &[ConversionEvent], traced: Option<&str>) -> Vec<Outcome> {
+    async fn deliver(
+        &self,
+        destination: &Destination,
+        attempt: i64,
+        events: &[ConversionEvent],
+        traced: Option<&str>,
+    ) -> Vec<Outcome> {
         let ticket = destination.ticket(Some(attempt), Some(self.stops.of(&destination.name)));
         self.trace(&ticket, traced);
         let delivered = destination.sink.deliver(ticket.clone(), &self.words(destination), events).await;

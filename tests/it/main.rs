@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
 
 mod ads;
+mod alerts;
 mod audiences;
 mod authoring;
 mod brake;
@@ -53,8 +54,10 @@ mod swap;
 mod tap;
 mod templates;
 mod test_mode;
+mod traces;
 mod translate;
 mod vendor;
 mod verify;
+mod watching;
 mod wire;
 mod words;

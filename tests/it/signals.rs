@@ -118,7 +118,7 @@ async fn what_is_counted_is_what_the_store_holds() {
     );
     assert!(fetched >= 1.0, "{text}");
     assert!(sum("convey_request_duration_seconds_count{component_id=\"sink.meta\"") >= 1.0);
-    assert!(sum("convey_guest_duration_seconds_count{component_id=\"rules\"") >= 1.0);
+    assert!(sum("convey_guest_duration_seconds_count{component_id=\"default\"") >= 1.0);
     assert!(sum("convey_guest_memory_bytes{") > 65_536.0);
     assert!(sum("convey_instances{") >= 3.0);
     let quality = of("convey_emq_estimate{destination=\"ads\"}");

@@ -75,9 +75,6 @@ impl Flow {
         let readiness = self.readiness();
         let (throttled, failed) = (self.metrics.throttled_so_far(), self.metrics.failed_refreshes_so_far());
         let grown = self.watch.rates.lock().unwrap_or_else(PoisonError::into_inner).note(now, throttled, failed);
-        let mut breaches = self.watch.breaches.lock().unwrap_or_else(PoisonError::into_inner);
-        breaches.retain(|breach| breach.at + BREACH_MS > now);
-        let breaches = breaches.clone();
         Ok(Facts {
             now,
             heard_at: self.intake.heard_at(),
@@ -88,9 +85,15 @@ impl Flow {
             failed_refreshes: grown.1 as f64,
             free_bytes: readiness.free_bytes,
             unready: readiness.unready(),
-            breaches,
+            breaches: self.breaches(now),
             sunsets: self.sunsets(),
         })
+    }
+
+    fn breaches(&self, now: Millis) -> Vec<Breach> {
+        let mut breaches = self.watch.breaches.lock().unwrap_or_else(PoisonError::into_inner);
+        breaches.retain(|breach| breach.at + BREACH_MS > now);
+        breaches.clone()
     }
 }
 

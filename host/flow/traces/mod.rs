@@ -4,8 +4,8 @@
 mod settings;
 mod span;
 
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -60,7 +60,8 @@ impl Flow {
         let count = spans.len();
         let body = Bytes::from(otlp.request(spans).to_string());
         for tried in 1..=TRIES {
-            let answer = self.engine.egress().export("POST traces", otlp.uri.clone(), otlp.headers.clone(), body.clone());
+            let answer =
+                self.engine.egress().export("POST traces", otlp.uri.clone(), otlp.headers.clone(), body.clone());
             let error = match answer.await {
                 Ok(status) if status.is_success() => return,
                 Ok(status) => format!("it answers {status}"),

@@ -129,7 +129,10 @@ mod tests {
         });
         let otlp = otlp.expect("a collector");
         assert_eq!(otlp.uri, "http://127.0.0.1:4318/v1/traces");
-        assert_eq!((&otlp.headers["authorization"], &otlp.headers["x-team"]), (&"Bearer abc".parse().expect("a value"), &"a".parse().expect("a value")));
+        assert_eq!(
+            (&otlp.headers["authorization"], &otlp.headers["x-team"]),
+            (&"Bearer abc".parse().expect("a value"), &"a".parse().expect("a value"))
+        );
         let request = otlp.request(Vec::new()).to_string();
         assert!(request.contains("convey-eu") && request.contains("prod") && !request.contains("other"), "{request}");
         let whole = of(Environment { traces_endpoint: Some("https://c/x".into()), ..Environment::default() });

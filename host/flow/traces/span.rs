@@ -70,7 +70,17 @@ pub(super) fn of(happening: &Happening) -> Option<Value> {
             ],
         ),
         What::Translated {
-            connection, mapper, generation, digest, delivery, kind, outcome, events, rules, reason, latency_ms
+            connection,
+            mapper,
+            generation,
+            digest,
+            delivery,
+            kind,
+            outcome,
+            events,
+            rules,
+            reason,
+            latency_ms,
         } => (
             "translate",
             INTERNAL,
@@ -87,7 +97,19 @@ pub(super) fn of(happening: &Happening) -> Option<Value> {
                 text("convey.rules", &rules.join(",")),
             ],
         ),
-        What::Shipped { destination, event_id, name, rule, delivery, outcome, reason, tries, digest, latency_ms, .. } => (
+        What::Shipped {
+            destination,
+            event_id,
+            name,
+            rule,
+            delivery,
+            outcome,
+            reason,
+            tries,
+            digest,
+            latency_ms,
+            ..
+        } => (
             "ship",
             CLIENT,
             delivery.as_ref()?,
@@ -104,7 +126,8 @@ pub(super) fn of(happening: &Happening) -> Option<Value> {
         ),
         _ => return None,
     };
-    let (outcome, reason) = what.map_or(("", ""), |(outcome, reason)| (outcome.as_str(), reason.as_deref().unwrap_or_default()));
+    let (outcome, reason) =
+        what.map_or(("", ""), |(outcome, reason)| (outcome.as_str(), reason.as_deref().unwrap_or_default()));
     let said = [text("convey.delivery.id", delivery), text("convey.outcome", outcome), text("convey.reason", reason)];
     let attributes: Vec<Value> = attributes.into_iter().chain(said).flatten().collect();
     let nanos = |ms: u64| (u128::from(ms) * 1_000_000).to_string();
@@ -162,7 +185,10 @@ mod tests {
         assert_eq!(root["traceId"], step["traceId"]);
         assert_eq!(step["parentSpanId"], root["spanId"]);
         assert!(root.get("parentSpanId").is_none() && step.get("status").is_none());
-        assert_eq!((step["startTimeUnixNano"].as_str(), step["endTimeUnixNano"].as_str()), (Some("995000000"), Some("1000000000")));
+        assert_eq!(
+            (step["startTimeUnixNano"].as_str(), step["endTimeUnixNano"].as_str()),
+            (Some("995000000"), Some("1000000000"))
+        );
         let digest = json!({"key": "convey.source.digest", "value": {"stringValue": "abc"}});
         assert!(step["attributes"].as_array().is_some_and(|all| all.contains(&digest)), "{step}");
         assert_eq!(of(&read("dead")).expect("a span")["status"]["code"], 2);
