@@ -63,7 +63,7 @@ listen = "127.0.0.1:8480"
 # Where the operator's commands arrive. Loopback, unless allow_remote = true.
 [admin]
 listen = "127.0.0.1:8481"
-# metrics_token = { file = "metrics.token" }   # opens GET /metrics and nothing else: for Prometheus. metrics = "open" asks for none
+# metrics_token = { env = "CONVEY_METRICS_TOKEN" }   # opens GET /metrics and nothing else: for Prometheus. metrics = "open" asks for none
 
 # What is said unasked when something is the matter; `convey alerts test` tries it. Without a target it goes to the log.
 # [alerts]
