@@ -3,12 +3,11 @@
 
 use std::time::Instant;
 
-use super::Flow;
+use super::{Flow, tale};
 use super::heal::resting;
 use super::judge::{Circumstances, judge_event};
 use super::lanes::Step;
 use super::plan::Destination;
-use super::tale::{self, StoredEventNote};
 use super::trouble::is_general;
 use crate::contract::ConversionEvent;
 use crate::engine::{Fault, Outcome, Shipment};
@@ -32,7 +31,7 @@ impl Flow {
         self.metrics.received(Kind::Sink, name, count);
         let mut items = Vec::with_capacity(count);
         let (mut rows, mut words) = (Vec::with_capacity(count), Vec::with_capacity(count));
-        let mut notes: Vec<(StoredEventNote, Option<&'static str>)> = Vec::with_capacity(count);
+        let (mut unready, mut errors) = (Vec::new(), Vec::with_capacity(count));
         for event in events {
             match self.ready(&destination, &event) {
                 Ok(word) => {
@@ -40,8 +39,8 @@ impl Flow {
                     words.push(word);
                 }
                 Err(verdict) => {
-                    notes.push(((&event).into(), None));
                     items.push((event.row, verdict));
+                    unready.push(event);
                 }
             }
         }
@@ -64,7 +63,7 @@ impl Flow {
                 let (tries, jitter, deadline) = (event.tries + 1, fastrand::f64(), event.deadline);
                 let given = Circumstances { now, tries, jitter, deadline, rest: rest.filter(|_| is_general(said)) };
                 let (verdict, halt) = judge_event(said, destination.resend, given);
-                notes.push((event.into(), tale::error_type(said)));
+                errors.push(tale::error_type(said));
                 items.push((event.row, verdict));
                 pause = pause.or(halt);
             }
@@ -72,8 +71,8 @@ impl Flow {
         let now = self.clock.now_ms();
         let pause = pause.map(|halt| resting(name, halt, now));
         let paused = pause.clone();
-        let verdicts = items.iter().cloned().collect();
-        let tale = tale::of_shipped(self, &destination, &notes, &verdicts, began.elapsed());
+        let events = rows.iter().zip(errors).chain(unready.iter().map(|event| (event, None)));
+        let tale = tale::of_shipped(self, &destination, events, &items, began.elapsed());
         self.store.settle_shipped(ShipSettlement { attempt, now, outcome: outcome.to_owned(), items, pause }).await?;
         tale.tell(self);
         if let Some(pause) = paused {

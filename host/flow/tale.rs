@@ -8,7 +8,6 @@ use super::Generation;
 use super::happening::{What, reason};
 use super::plan::{Connection, Destination};
 use super::quality::score;
-use crate::clock::Millis;
 use crate::contract::{Change, Effect, kind};
 use crate::engine::{Outcome, Translation};
 use crate::metrics::{Kind, Stage};
@@ -164,17 +163,18 @@ pub(super) fn of_translated(
     tale
 }
 
-/// The tale of a batch of events: what became of each, and the platform's word where it was asked.
-pub(super) fn of_shipped(
+/// The tale of a batch of events: what became of each, and what kind of error the platform's word was, where it was asked.
+pub(super) fn of_shipped<'a>(
     flow: &Flow,
     destination: &Destination,
-    events: &[(StoredEventNote, Option<&'static str>)],
-    verdicts: &HashMap<i64, Verdict>,
+    events: impl Iterator<Item = (&'a StoredEvent, Option<&'static str>)>,
+    items: &[(i64, Verdict)],
     took: Duration,
 ) -> Tale {
     let mut tale = Tale::new(Kind::Sink, &destination.name);
     let (now, is_followed) = (flow.clock.now_ms(), flow.is_followed());
     let digest = destination.sink.loaded().digest.to_string();
+    let verdicts: HashMap<i64, &Verdict> = items.iter().map(|(row, verdict)| (*row, verdict)).collect();
     for (event, error_type) in events {
         let Some(verdict) = verdicts.get(&event.row) else { continue };
         let since = event.delivery.as_ref().map(|(_, came)| now.saturating_sub(*came));
@@ -201,7 +201,7 @@ pub(super) fn of_shipped(
                 delivery: event.delivery.as_ref().map(|(id, _)| id.clone()),
                 outcome: outcome.to_owned(),
                 reason: why.and_then(|why| reason(why)),
-                tries: event.tries,
+                tries: event.tries + 1,
                 digest: digest.clone(),
                 latency_ms: millis(took),
                 since_received_ms: since,
@@ -209,29 +209,6 @@ pub(super) fn of_shipped(
         }
     }
     tale
-}
-
-/// What is told of an event once it has been handed over.
-pub(super) struct StoredEventNote {
-    row: i64,
-    event_id: String,
-    name: String,
-    rule: String,
-    tries: u32,
-    delivery: Option<(String, Millis)>,
-}
-
-impl From<&StoredEvent> for StoredEventNote {
-    fn from(event: &StoredEvent) -> Self {
-        Self {
-            row: event.row,
-            event_id: event.event_id.clone(),
-            name: event.name.clone(),
-            rule: event.rule.clone(),
-            tries: event.tries + 1,
-            delivery: event.delivery.clone(),
-        }
-    }
 }
 
 /// The kind of error that an outcome is, if it is one.
