@@ -65,14 +65,3 @@ fn target(section: &mut Section<'_, '_>) -> Target {
     }
     webhook.or(slack).or(command).or(log).unwrap_or(Target::Log)
 }
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::{Alerts, Target};
-    use crate::cli::setup::{Answers, template};
-    use crate::config::parse;
-    use crate::vault::SecretRef;
-
-}

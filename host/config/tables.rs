@@ -89,6 +89,12 @@ fn admin(section: &mut Section<'_, '_>) -> Admin {
         }
     };
     let metrics_token = section.secret("metrics_token", "CONVEY_METRICS_TOKEN");
+    if metrics == Metrics::Open && metrics_token.is_some() {
+        let span = section.found.place("admin.metrics_token").unwrap_or_default();
+        let fault = "opens nothing: `metrics = \"open\"` asks for no token";
+        let hint = "keep one of the two lines; with metrics_token, metrics is:\nmetrics = \"token\"".to_owned();
+        section.wrong(span, "metrics_token", fault, hint);
+    }
     Admin { listen, allow_remote: section.flag("allow_remote"), metrics, metrics_token }
 }
 

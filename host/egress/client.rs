@@ -39,6 +39,9 @@ pub struct Limits {
     pub request_max_bytes: usize,
 }
 
+/// An address of the operator's has this long to take what it is told.
+const ANNOUNCED_WITHIN: Duration = Duration::from_secs(10);
+
 /// The shared client. Cheap to clone.
 #[derive(Clone)]
 pub struct Egress {
@@ -208,7 +211,7 @@ impl Egress {
         body: Bytes,
     ) -> Result<StatusCode, EgressError> {
         let message = (own(uri, headers, Called::own(what)), body);
-        Ok(self.exchange(None, None, message, Duration::MAX).await?.status())
+        Ok(self.exchange(None, None, message, ANNOUNCED_WITHIN).await?.status())
     }
 
     /// The same for what is sent again and again to a collector of the operator's: the audit holds none of it.

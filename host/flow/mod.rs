@@ -56,7 +56,6 @@ pub use compare::{Changed, Difference, How, Turn, difference};
 pub use crm::{CrmError, Executed};
 pub use effects::effects_json;
 pub use export::Exported;
-pub use figures::EXPIRING_MS;
 pub use generation::{Beside, Generation, Reason, RolledBack, SwapError};
 pub use happening::{Filter, Following, Happening, What};
 pub use login::{GrantStatus, LoginError, Opened, Redirected};

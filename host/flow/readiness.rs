@@ -63,6 +63,15 @@ impl Readiness {
         }
         reasons
     }
+
+    /// What a door answers who asks whether it is ready.
+    ///
+    /// # Errors
+    /// Why it is not, as a line of text.
+    pub fn answer(&self) -> Result<&'static str, String> {
+        let reasons = self.unready();
+        if reasons.is_empty() { Ok("ready\n") } else { Err(format!("not ready: {}\n", reasons.join("; "))) }
+    }
 }
 
 impl Intake {

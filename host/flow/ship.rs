@@ -3,11 +3,12 @@
 
 use std::time::Instant;
 
-use super::{Flow, tale};
+use super::Flow;
 use super::heal::resting;
 use super::judge::{Circumstances, judge_event};
 use super::lanes::Step;
 use super::plan::Destination;
+use super::tale;
 use super::trouble::is_general;
 use crate::contract::ConversionEvent;
 use crate::engine::{Fault, Outcome, Shipment};
@@ -31,7 +32,7 @@ impl Flow {
         self.metrics.received(Kind::Sink, name, count);
         let mut items = Vec::with_capacity(count);
         let (mut rows, mut words) = (Vec::with_capacity(count), Vec::with_capacity(count));
-        let (mut unready, mut errors) = (Vec::new(), Vec::with_capacity(count));
+        let mut judged = Vec::with_capacity(count);
         for event in events {
             match self.ready(&destination, &event) {
                 Ok(word) => {
@@ -40,7 +41,7 @@ impl Flow {
                 }
                 Err(verdict) => {
                     items.push((event.row, verdict));
-                    unready.push(event);
+                    judged.push((event, None));
                 }
             }
         }
@@ -59,20 +60,20 @@ impl Flow {
             if let Some(rest) = rest.filter(|_| !stopped) {
                 self.naps.nap(Step::Ship, name, now + rest);
             }
-            for (event, said) in rows.iter().zip(&outcomes) {
+            for (event, said) in rows.into_iter().zip(&outcomes) {
                 let (tries, jitter, deadline) = (event.tries + 1, fastrand::f64(), event.deadline);
                 let given = Circumstances { now, tries, jitter, deadline, rest: rest.filter(|_| is_general(said)) };
                 let (verdict, halt) = judge_event(said, destination.resend, given);
-                errors.push(tale::error_type(said));
                 items.push((event.row, verdict));
+                judged.push((event, tale::error_type(said)));
                 pause = pause.or(halt);
             }
         }
         let now = self.clock.now_ms();
         let pause = pause.map(|halt| resting(name, halt, now));
         let paused = pause.clone();
-        let events = rows.iter().zip(errors).chain(unready.iter().map(|event| (event, None)));
-        let tale = tale::of_shipped(self, &destination, events, &items, began.elapsed());
+        let verdicts = items.iter().map(|(row, verdict)| (*row, verdict)).collect();
+        let tale = tale::of_shipped(self, &destination, &judged, &verdicts, began.elapsed());
         self.store.settle_shipped(ShipSettlement { attempt, now, outcome: outcome.to_owned(), items, pause }).await?;
         tale.tell(self);
         if let Some(pause) = paused {

@@ -160,9 +160,11 @@ impl Metrics {
         self.sent.get_or_create(&Component::new(kind, name)).inc_by(count as u64);
     }
 
-    /// One went no further, on purpose: `reason` is one of the contract's or the host's words.
-    pub fn skipped(&self, kind: Kind, name: &str, reason: &str) {
-        self.discarded.get_or_create(&Discarded::new(kind, name, true, reason)).inc();
+    /// So many went no further, on purpose: `reason` is one of the contract's or the host's words.
+    pub fn skipped(&self, kind: Kind, name: &str, reason: &str, count: u64) {
+        if count > 0 {
+            self.discarded.get_or_create(&Discarded::new(kind, name, true, reason)).inc_by(count);
+        }
     }
 
     /// One went no further although it should have: it is parked, or too late. `reason` is one of the host's words.
@@ -260,7 +262,7 @@ mod tests {
     fn what_is_counted_is_told_in_words_that_scrapers_read() {
         let metrics = Metrics::default();
         metrics.received(Kind::Source, "crm", 3);
-        metrics.skipped(Kind::Transform, "default", "no-rule");
+        metrics.skipped(Kind::Transform, "default", "no-rule", 1);
         metrics.failed(Kind::Sink, "ads", Stage::Sending, "unavailable");
         metrics.requested("sink.meta", "POST /x", Some(503), Duration::from_millis(20));
         metrics.requested("sink.meta", "POST /x", Some(429), Duration::from_millis(20));

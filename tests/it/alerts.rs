@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
-use convey::sandbox::Kind;
+use convey::sandbox::{Fault, Faults, Kind};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -152,4 +152,51 @@ async fn a_test_reaches_every_target_and_says_which_it_does_not_reach() {
     assert_eq!(ear.of("test")[0]["state"], "test");
     assert!(convey.stop().await.success());
     assert!(convey.spoken().contains("somebody asked for a test"), "the log heard it too");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dead_letters_are_said_once_however_many_there_are_and_end_with_what_is_decided_about_them() {
+    let sandbox = sandbox(1, 1).await;
+    let letters = letters_of(&sandbox, Kind::ContactCreated, 12).await;
+    sandbox.set_faults(Faults { crm: None, ads: Some(Fault { code: Some(100), ..Fault::default() }) });
+    let ear = Ear::new().await;
+    let mut convey = Convey::new(&sandbox.summary()).configure(|text| {
+        text.push_str("[alerts.to.ops]\nwebhook = { file = \"ops.url\" }\n");
+    });
+    convey.file("ops.url", &ear.url);
+    convey.start().await;
+    // In halves: what comes after the first word on it is more of the same.
+    let (some, more) = letters.split_at(6);
+    for letter in some {
+        letter.insist(&convey.hook()).await;
+    }
+    eventually("they are said", async || (!ear.of("dead:event").is_empty()).then_some(())).await;
+    for letter in more {
+        letter.insist(&convey.hook()).await;
+    }
+    convey.drained().await;
+    let dead = convey.status().await.unwrap()["status"]["destinations"]["ads"]["dead"].as_u64().unwrap();
+    let cause = format!("{dead} events are parked until somebody decides");
+    eventually("the list is up to date", async || {
+        let open = convey.command(&["alerts", "list"]).await.json();
+        (open[0]["alert"] == "dead:event" && open[0]["cause"] == *cause).then_some(())
+    })
+    .await;
+    let said = ear.of("dead:event");
+    assert_eq!(
+        (said.len(), &said[0]["state"], &said[0]["severity"]),
+        (1, &json!("firing"), &json!("warning")),
+        "{said:?}"
+    );
+    // The line to paste is a command that works.
+    let next = said[0]["next"].as_str().unwrap().strip_prefix("convey ").unwrap();
+    let listed = convey.command(&next.split(' ').collect::<Vec<_>>()).await.json();
+    assert_eq!(listed["groups"][0]["count"].as_u64(), Some(dead), "{listed}");
+
+    sandbox.set_faults(Faults::default());
+    convey.command(&["queue", "retry", "--all", "--kind", "event"]).await.json();
+    convey.drained().await;
+    eventually("the end is said", async || (ear.of("dead:event").len() == 2).then_some(())).await;
+    assert_eq!(ear.of("dead:event")[1]["state"], "resolved");
+    assert!(convey.stop().await.success());
 }

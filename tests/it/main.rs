@@ -48,6 +48,7 @@ mod rig;
 mod shadow;
 mod shadow_cost;
 mod signals;
+mod signals_cost;
 mod signatures;
 mod sunset;
 mod swap;

@@ -150,7 +150,7 @@ fn everything() -> String {
     let (metrics, name, took) = (Metrics::default(), "name", Duration::from_millis(1));
     metrics.received(Part::Source, name, 1);
     metrics.sent(Part::Source, name, 1);
-    metrics.skipped(Part::Source, name, "reason");
+    metrics.skipped(Part::Source, name, "reason", 1);
     metrics.failed(Part::Source, name, Stage::Receiving, "type");
     metrics.stepped("read", took);
     metrics.told(took);
@@ -197,6 +197,11 @@ async fn prometheus_scrapes_it_with_its_own_token_and_takes_the_rules() {
         .replace("evaluation_interval: 15s", "evaluation_interval: 1s");
     std::fs::write(folder.path().join("prometheus.yml"), settings).unwrap();
     std::fs::write(folder.path().join("alerts.yml"), example("alerts.yml")).unwrap();
+    for line in [["check", "config", "prometheus.yml"], ["check", "rules", "alerts.yml"]] {
+        let mut promtool = tokio::process::Command::new(prometheus.with_file_name("promtool"));
+        let checked = promtool.args(line).current_dir(folder.path()).output().await.unwrap();
+        assert!(checked.status.success(), "{line:?}: {}", String::from_utf8_lossy(&checked.stderr));
+    }
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let _running = tokio::process::Command::new(prometheus)
         .args(["--config.file=prometheus.yml", "--storage.tsdb.path=store"])

@@ -42,8 +42,6 @@ impl<M: Mapper> Held<M> {
     /// As [`Mapper::configure`]; what was in force stays.
     pub fn configure(&self, settings: &str) -> Result<Understanding, Vec<Problem>> {
         let mapper = M::configure(settings)?;
-        // The phone metadata is unpacked on first use, which takes milliseconds: here, not in the first batch.
-        crate::normalise::phone::warm();
         let understanding = mapper.understanding();
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(mapper));
         Ok(understanding)

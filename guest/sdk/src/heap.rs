@@ -11,8 +11,8 @@ use std::ptr::null_mut;
 
 /// Sizes are told apart by so many bytes; every piece is aligned to it.
 const STEP: usize = 16;
-/// The number of sizes with a list of their own: up to 1 KiB.
-const SIZES: usize = 64;
+/// The number of sizes with a list of their own: up to 2 KiB, which a contact's JSON is.
+const SIZES: usize = 128;
 /// What is asked of the standard allocator at a time.
 const CHUNK: usize = 64 * 1024;
 

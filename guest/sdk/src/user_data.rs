@@ -15,6 +15,9 @@ use crate::normalise::phone::phone;
 use crate::normalise::place::{city, postal_code, state};
 use crate::types::{Change, Contact, Hashed, Omission, UserData};
 
+use known::Place;
+
+mod known;
 mod piece;
 
 const NO_EMAIL: Reason = "not an e-mail address";
@@ -56,9 +59,12 @@ impl Person {
                 "not a date of birth",
                 |raw| date_of_birth(raw, change.seen_at).map(Cow::Owned),
             ),
-            cities: left_out.one("cities", contact.city.as_deref(), "not a city", |raw| city(raw).map(Cow::Owned)),
-            states: left_out
-                .one("states", contact.state.as_deref(), "not a state", |raw| state(raw, region).map(Cow::Owned)),
+            cities: left_out.place("cities", Place::City, contact.city.as_deref(), None, "not a city", |raw| {
+                city(raw).map(Cow::Owned)
+            }),
+            states: left_out.place("states", Place::State, contact.state.as_deref(), region, "not a state", |raw| {
+                state(raw, region).map(Cow::Owned)
+            }),
             postal_codes: left_out.one("postal-codes", contact.postal_code.as_deref(), "not a postal code", |raw| {
                 postal_code(raw, region)
             }),
@@ -93,7 +99,8 @@ fn countries(
         left_out.add("countries", "not a country");
     }
     let known = own.or_else(|| change.country.as_deref().and_then(country));
-    (known.map(sha256).into_iter().collect(), known.or(fallback))
+    let hash = known.and_then(|code| known::hash(Place::Country, code, None, || Ok(sha256(code))).ok());
+    (hash.into_iter().collect(), known.or(fallback))
 }
 
 /// First and last name; the full name only where the contact has neither.
@@ -150,8 +157,30 @@ impl LeftOut {
         reason: Reason,
         rule: impl for<'v> Fn(&'v str) -> Option<Cow<'v, str>>,
     ) -> Vec<Hashed> {
+        self.settled(field, value, |raw| hashed(raw, reason, rule))
+    }
+
+    /// As [`Self::one`], for what many contacts share.
+    fn place(
+        &mut self,
+        field: &str,
+        place: Place,
+        value: Option<&str>,
+        region: Option<&str>,
+        reason: Reason,
+        rule: impl for<'v> Fn(&'v str) -> Option<Cow<'v, str>>,
+    ) -> Vec<Hashed> {
+        self.settled(field, value, |raw| known::hash(place, raw, region, || hashed(raw, reason, rule)))
+    }
+
+    fn settled(
+        &mut self,
+        field: &str,
+        value: Option<&str>,
+        hash: impl FnOnce(&str) -> Result<Hashed, Reason>,
+    ) -> Vec<Hashed> {
         let value = value.filter(|raw| !raw.trim().is_empty());
-        match value.map(|raw| hashed(raw, reason, rule)) {
+        match value.map(hash) {
             Some(Ok(hash)) => vec![hash],
             Some(Err(reason)) => {
                 self.add(field, reason);

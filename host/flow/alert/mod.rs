@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
@@ -148,12 +149,13 @@ impl Flow {
         let messages = self.watch.ledger.lock().await.look(judge(&facts, &asked), facts.now, repeat_ms);
         let mut unsaid = self.watch.unsaid.lock().await;
         for message in messages {
+            // What is not said yet is not said once there is news of the same.
+            unsaid.retain(|letter| !letter.is_about(&message.alert.alert));
             unsaid.extend(send::targets(&asked).into_iter().map(|(name, to)| Letter::new(name, to, message.clone())));
         }
-        let waiting = std::mem::take(&mut *unsaid);
-        for letter in waiting {
-            unsaid.extend(self.post_alert(letter).await);
-        }
+        // Side by side: a target that does not answer holds no other.
+        let sent = join_all(std::mem::take(&mut *unsaid).into_iter().map(|letter| self.post_alert(letter))).await;
+        unsaid.extend(sent.into_iter().flatten());
         Ok(())
     }
 

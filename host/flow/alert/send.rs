@@ -37,6 +37,10 @@ impl Letter {
     pub(super) fn new(name: String, to: Target, message: Message) -> Self {
         Self { name, to, message, tries: 0, due: 0 }
     }
+
+    pub(super) fn is_about(&self, alert: &str) -> bool {
+        self.message.alert.alert == alert
+    }
 }
 
 /// Where alerts go: to the log where nothing else is asked for.

@@ -9,7 +9,7 @@ use plain::Plain;
 /// The digits of the E.164 number with its country code and without `+`, extension or trunk zero. A number without a country
 /// code is read in `region` (ISO 3166-1 alpha-2, any case); without a region it is dropped, since a number in another country
 /// is another person's. Numbers of a length their country does not use, spelt numbers (`1-800-FLOWERS`) and rows of one digit
-/// are dropped. Numbering plans are libphonenumber's.
+/// are dropped. Numbering plans are libphonenumber's; the first number that is not written plainly unpacks them, which takes milliseconds.
 pub fn phone(raw: &str, region: Option<&str>) -> Option<String> {
     let number = without_extension(raw.trim())?;
     match plain::read(number, region) {
@@ -28,11 +28,6 @@ fn parse(number: &str, region: Option<&str>) -> Option<PhoneNumber> {
         Some(rest) => dialled_abroad(number, rest, region),
         None => possible(number, region),
     }
-}
-
-/// Unpacks the numbering plans, which takes milliseconds the first time.
-pub fn warm() {
-    let _ = phone("+442079460958", None);
 }
 
 /// The number before `ext. 9` or `x9`; nothing when letters stand anywhere else.
