@@ -1,5 +1,6 @@
 //! The door for commands: loopback unless told otherwise, and never without the token.
 
+mod alerts;
 mod auth;
 mod crm;
 mod follow;
@@ -105,6 +106,8 @@ impl Admin {
             .route("/auth/{target}/refresh", post(auth::refresh))
             .route("/auth/{target}/revoke", post(auth::revoke))
             .route("/happenings", get(follow::happenings))
+            .route("/alerts", get(alerts::open))
+            .route("/alerts/test", post(alerts::test))
             .layer(axum::extract::DefaultBodyLimit::max(64 * 1024 * 1024))
             .layer(from_fn_with_state(self.clone(), guard))
             // Behind the token are those above. These ask for none, or for another.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use http::Uri;
 
+use super::alerts::Alerts;
 use super::overlay::Overlay;
 use super::schedule::Schedule;
 use crate::clock::Millis;
@@ -39,6 +40,8 @@ pub struct Config {
     pub limits: Limits,
     /// What is kept, and for how long.
     pub retention: Retention,
+    /// What is said unasked, and to whom.
+    pub alerts: Alerts,
 }
 
 impl Config {

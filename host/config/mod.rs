@@ -6,6 +6,7 @@
 //! [`Config`] of them, `agree` holds its parts against each other and against the file system.
 
 mod agree;
+mod alerts;
 mod checked;
 mod name;
 mod nearest;
@@ -23,6 +24,7 @@ mod veil;
 use std::fs;
 use std::path::Path;
 
+pub use alerts::{Alerts, Target};
 pub use checked::{
     Access, Admin, Ambiguous, Auth, ComponentRef, Config, Connection, Conversions, Destination, Ingress, Limits,
     Mapper, Metrics, OauthApp, RateLimit, Retention, Sink, Source, Terms, WriteBack,

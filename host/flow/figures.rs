@@ -6,7 +6,7 @@ use crate::metrics::Picture;
 use crate::store::{Line, PauseScope, StoreError};
 
 /// Events that the platform stops taking within this are expiring.
-const EXPIRING_MS: Millis = 24 * 60 * 60 * 1_000;
+pub(super) const EXPIRING_MS: Millis = 24 * 60 * 60 * 1_000;
 
 /// So many connections have figures of their own, those that are worst off; the worst of the others stands for them.
 const CONNECTIONS: usize = 20;

@@ -48,8 +48,9 @@ impl Flow {
         let mut pause = None;
         let mut outcome = "nothing to send";
         if !words.is_empty() {
+            let first = rows.first().and_then(|event| event.delivery.as_ref()).map(|(id, _)| id.clone());
             crash::point("before-send");
-            let outcomes = self.deliver(&destination, attempt, &words).await;
+            let outcomes = self.deliver(&destination, attempt, &words, first.as_deref()).await;
             crash::point("after-send");
             outcome = attempt_word(&outcomes);
             let now = self.clock.now_ms();
@@ -97,9 +98,16 @@ impl Flow {
         })
     }
 
-    /// One outcome an event. A sink that breaks before anything left is narrowed down by halving; after that nobody knows what arrived.
-    async fn deliver(&self, destination: &Destination, attempt: i64, events: &[ConversionEvent]) -> Vec<Outcome> {
+    /// One outcome an event; the requests carry the trace of the delivery `traced`. A sink that breaks before anything left is narrowed down by halving; after that nobody knows what arrived.
+    async fn deliver(
+        &self,
+        destination: &Destination,
+        attempt: i64,
+        events: &[ConversionEvent],
+        traced: Option<&str>,
+    ) -> Vec<Outcome> {
         let ticket = destination.ticket(Some(attempt), Some(self.stops.of(&destination.name)));
+        self.trace(&ticket, traced);
         let delivered = destination.sink.deliver(ticket.clone(), &self.words(destination), events).await;
         for refusal in ticket.refusals() {
             tracing::warn!(destination = %destination.name, "{refusal}");
@@ -116,8 +124,8 @@ impl Flow {
             }
             Err(_) => {
                 let (left, right) = events.split_at(events.len() / 2);
-                let mut outcomes = Box::pin(self.deliver(destination, attempt, left)).await;
-                outcomes.extend(Box::pin(self.deliver(destination, attempt, right)).await);
+                let mut outcomes = Box::pin(self.deliver(destination, attempt, left, traced)).await;
+                outcomes.extend(Box::pin(self.deliver(destination, attempt, right, traced)).await);
                 outcomes
             }
         }

@@ -61,7 +61,7 @@ impl Flow {
         if let Some(estimate) = tale::quality_of(&answers) {
             connection.destinations.iter().for_each(|to| self.metrics.quality(&to.name, estimate));
         }
-        let kinds = tale::kinds(&rows, &changes);
+        let kinds = if self.is_followed() { tale::kinds(&rows, &changes) } else { HashMap::new() };
         let answered = rows.iter().zip(&changes).zip(&answers);
         items.extend(answered.map(|((row, change), answer)| settled(&connection, *row, change, answer)));
         let deliveries = self.deliveries_of(&items).await?;

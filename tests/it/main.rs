@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
 
 mod ads;
+mod alerts;
 mod audiences;
 mod authoring;
 mod brake;
@@ -50,14 +51,17 @@ mod shadow_cost;
 mod shadow_load;
 mod shadow_stage;
 mod signals;
+mod signals_cost;
 mod signatures;
 mod sunset;
 mod swap;
 mod tap;
 mod templates;
 mod test_mode;
+mod traces;
 mod translate;
 mod vendor;
 mod verify;
+mod watching;
 mod wire;
 mod words;

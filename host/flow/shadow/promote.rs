@@ -97,6 +97,7 @@ impl Flow {
     /// Goes back to what was live before, withdraws what the promoted one had not told yet, and has its changes translated again.
     pub(super) async fn fall_back(self: &Arc<Self>, running: &Running, why: String) -> Result<(), ShadowError> {
         tracing::error!(mapper = %running.mapper, "rolled back: {why}");
+        self.note_breach(&running.mapper, &why);
         self.end_shadow(&running.mapper, running.id, "rolled-back", Some(why.clone())).await?;
         let reason = Reason { origin: "guard", who: "convey".to_owned(), note: Some(why) };
         self.roll_back(&running.mapper, reason, true).await?;
