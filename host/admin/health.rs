@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 
 use super::Admin;
 
@@ -12,9 +11,6 @@ pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
-pub(super) async fn ready(State(admin): State<Arc<Admin>>) -> Response {
-    match admin.flow.readiness().unready().as_slice() {
-        [] => "ready\n".into_response(),
-        reasons => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", reasons.join("; "))).into_response(),
-    }
+pub(super) async fn ready(State(admin): State<Arc<Admin>>) -> Result<&'static str, (StatusCode, String)> {
+    admin.flow.readiness().answer().map_err(|reasons| (StatusCode::SERVICE_UNAVAILABLE, reasons))
 }

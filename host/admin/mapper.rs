@@ -68,6 +68,7 @@ impl From<SwapError> for Failed {
         let status = match &error {
             SwapError::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             SwapError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            SwapError::Kept(_) => StatusCode::INTERNAL_SERVER_ERROR,
             SwapError::Unknown(_) => StatusCode::NOT_FOUND,
             SwapError::First(_) | SwapError::Gone(_) => StatusCode::CONFLICT,
         };
@@ -177,11 +178,12 @@ impl Admin {
 
 fn report(generation: i64, prepared: &Prepared, prepare_ms: u64, commit_ms: u64) -> SwapReport {
     let Diff { compared, differing } = prepared.diff;
-    let loaded = prepared.mapper.loaded();
+    let mapper = prepared.variants.base();
+    let loaded = mapper.loaded();
     SwapReport {
         generation,
         digest: loaded.digest.to_string(),
-        settings_hash: Digest::of(prepared.mapper.settings().as_bytes()).to_string(),
+        settings_hash: Digest::of(mapper.settings().as_bytes()).to_string(),
         cases: prepared.cases,
         compared,
         differing,

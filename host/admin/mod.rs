@@ -1,5 +1,6 @@
 //! The door for people and their commands: loopback unless told otherwise, and never without a token or a session.
 
+mod alerts;
 mod auth;
 mod crm;
 mod follow;

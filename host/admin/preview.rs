@@ -53,7 +53,7 @@ pub(super) async fn preview(
     if changes.is_empty() {
         return Ok(Json(admin.flow.preview(&name, candidate, connection.as_deref(), last).await?));
     }
-    Ok(Json(preview_of(admin.flow.engine(), candidate, &changes).await?))
+    Ok(Json(preview_of(admin.flow.engine(), candidate, &admin.flow.overlays(&name), &changes).await?))
 }
 
 /// The most changes one preview looks at: people read it.

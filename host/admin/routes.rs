@@ -11,8 +11,8 @@ use axum::routing::{MethodRouter, get, post};
 use super::gate::{Gate, guard};
 use super::role::Role;
 use super::{
-    Admin, Failed, auth, crm, follow, health, mapper, metrics, operate, page, preview, replay, shadow, test_mode,
-    trial, verify,
+    Admin, Failed, alerts, auth, crm, follow, health, mapper, metrics, operate, page, preview, replay, shadow,
+    test_mode, trial, verify,
 };
 
 /// Settings and components are sent to this door, in bytes.
@@ -122,6 +122,8 @@ fn commands() -> Vec<Served> {
         does(OPERATOR, "/auth/{target}/revoke", auth::revoke),
         does(OPERATOR, "/sign-in/code", page::sign_in_code),
         looks(VIEWER, "/happenings", follow::happenings),
+        looks(VIEWER, "/alerts", alerts::open),
+        does(OPERATOR, "/alerts/test", alerts::test),
         looks(Needs::Itself, "/metrics", metrics::metrics),
         looks(Needs::Itself, "/healthz", health::alive),
         looks(Needs::Itself, "/readyz", health::ready),

@@ -42,7 +42,9 @@ impl From<ShadowError> for Failed {
         match error {
             ShadowError::Swap(error) => error.into(),
             ShadowError::None(_) => Self(StatusCode::NOT_FOUND, error.to_string()),
-            ShadowError::Runs(_) | ShadowError::Promoted(_) => Self(StatusCode::CONFLICT, error.to_string()),
+            ShadowError::Runs(_) | ShadowError::Promoted(_) | ShadowError::Paused(_) => {
+                Self(StatusCode::CONFLICT, error.to_string())
+            }
             ShadowError::Asked(_) => Self(StatusCode::BAD_REQUEST, error.to_string()),
         }
     }

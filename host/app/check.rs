@@ -72,7 +72,7 @@ pub async fn check(
     planning::apps(config, &components, &clock)?;
     planning::hooks(config, &components, &wanted)?;
     for (name, candidate) in planning::candidates(config)? {
-        let prepared = prepare(&engine, candidate, None, &[], Vec::new(), None).await;
+        let prepared = prepare(&engine, candidate, None, &[], Vec::new(), None, &config.overlays(&name)).await;
         prepared.map_err(|error| AppError::Mapper { name, error: error.into() })?;
     }
     if !running {

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::OptionFuture;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -33,7 +34,7 @@ use crate::clock::{Clock, Millis};
 use crate::config::{self, Ambiguous, Config, Metrics};
 use crate::egress::{Egress, Limits};
 use crate::engine::{CodeCache, Engine, GuestLimits};
-use crate::flow::{Flow, Plan};
+use crate::flow::{Flow, Otlp, Plan};
 use crate::ingress::{Hook, Ingress};
 use crate::store::{Ambiguity, Farewell, Retention, Store, StoreError};
 use crate::vault::{KeyOrigin, SecretRef, Vault};
@@ -49,6 +50,7 @@ pub struct App {
     listeners: Listeners,
     admin: Arc<Admin>,
     reload: Option<PathBuf>,
+    traces: Option<Otlp>,
     /// Where the vault's key came from: a new one must be copied to a safe place.
     pub key_origin: KeyOrigin,
 }
@@ -140,6 +142,8 @@ impl App {
                 "attempts were under way when convey last stopped: `convey status` lists what may repeat"
             );
         }
+        flow.intake.note_heard(flow.clock.now_ms());
+        flow.set_alerts(&config.alerts);
         let ingress = Ingress::new(flow.clone(), config.ingress.max_body_bytes, config.ingress.high_water);
         let listeners =
             Listeners { ingress: listen(config.ingress.listen).await?, admin: listen(config.admin.listen).await? };
@@ -152,7 +156,7 @@ impl App {
         let scraping = scraping(&config.admin)?;
         let admin = Admin::new(flow.clone(), tokens, scraping, config.admin.public_url.clone());
         open(&config, planning::hooks(&config, &components, &wanted)?, &wanted, &flow, &ingress).await?;
-        Ok(Self { config, flow, ingress, components, reach, stop, listeners, admin, reload, key_origin })
+        Ok(Self { config, flow, ingress, components, reach, stop, listeners, admin, reload, traces: None, key_origin })
     }
 
     /// Where webhooks are taken.
@@ -183,6 +187,11 @@ impl App {
         })
     }
 
+    /// Has it send traces while it runs.
+    pub fn send_traces(&mut self, otlp: Otlp) {
+        self.traces = Some(otlp);
+    }
+
     /// What stops it.
     pub fn stop(&self) -> CancellationToken {
         self.stop.clone()
@@ -190,7 +199,10 @@ impl App {
 
     /// Serves until it is stopped, then ends what is under way: nothing new is taken, what is claimed is settled. `reloads` brings SIGHUPs.
     pub async fn run(self, mut reloads: impl Reloads) -> Result<(), AppError> {
-        let Self { mut config, flow, ingress, components, reach, stop, listeners, admin, reload, .. } = self;
+        let Self { mut config, flow, ingress, components, reach, stop, listeners, admin, reload, traces, .. } = self;
+        // Ends after the steps: what they do last is told as well.
+        let traced = CancellationToken::new();
+        let exporting = traces.map(|otlp| tokio::spawn(flow.clone().export_traces(otlp, traced.clone())));
         let parts = [
             serve(listeners.ingress, ingress.clone().router(), stop.clone()),
             serve(listeners.admin, admin.router(), stop.clone()),
@@ -220,6 +232,10 @@ impl App {
             if let Err(error) = part.await {
                 tracing::error!(%error, "a part of the program broke");
             }
+        }
+        traced.cancel();
+        if let Some(Err(error)) = OptionFuture::from(exporting).await {
+            tracing::error!(%error, "sending traces broke");
         }
         Ok(())
     }
@@ -344,6 +360,8 @@ async fn enforce(
     (wanted, plan): Planned,
 ) -> Result<(), AppError> {
     let hooks = planning::hooks(config, components, &wanted)?;
+    let laid = flow.lay_overlays(&plan).await;
+    laid.map_err(|error| AppError::Mapper { name: "overlay".to_owned(), error })?;
     flow.replan(plan);
     open(config, hooks, &wanted, flow, ingress).await
 }

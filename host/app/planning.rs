@@ -204,6 +204,7 @@ pub(super) async fn plan(
             sync: terms.sync.clone(),
             settings: terms.settings.clone(),
             mapper: terms.mapper.clone(),
+            overlay: terms.overlay.clone(),
             location: location.clone(),
             name: name.clone(),
         };

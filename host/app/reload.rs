@@ -53,5 +53,7 @@ async fn take_up(
     for (name, candidate) in planning::candidates(new)? {
         flow.start_mapper(&name, candidate).await.map_err(|error| AppError::Mapper { name, error })?;
     }
-    enforce(new, components, flow, ingress, planned).await
+    enforce(new, components, flow, ingress, planned).await?;
+    flow.set_alerts(&new.alerts);
+    Ok(())
 }

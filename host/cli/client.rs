@@ -6,6 +6,7 @@ use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde::Serialize;
@@ -62,6 +63,32 @@ impl Door {
         self.send(Method::POST, path, serde_json::to_vec(body)?).await
     }
 
+    /// The text of an answer that is no JSON.
+    pub async fn text(&self, path: &str) -> anyhow::Result<String> {
+        let answer = self.ask(path).await?;
+        let body = answer.into_body().collect().await.context("the running convey broke off its answer")?.to_bytes();
+        String::from_utf8(body.to_vec()).context("the running convey answers what is no text")
+    }
+
+    /// The objects of a stream of server-sent events, as they come.
+    pub async fn follow(&self, path: &str) -> anyhow::Result<Stream> {
+        Ok(Stream { body: self.ask(path).await?.into_body(), read: Vec::new() })
+    }
+
+    async fn ask(&self, path: &str) -> anyhow::Result<http::Response<Incoming>> {
+        let request = Request::get(format!("{}{path}", self.base))
+            .header(http::header::AUTHORIZATION, self.token.header())
+            .body(Full::new(Bytes::new()))?;
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let answer = client.request(request).await.context("the running convey does not answer")?;
+        if answer.status() == StatusCode::OK {
+            return Ok(answer);
+        }
+        let (parts, body) = answer.into_parts();
+        let body = body.collect().await.context("the running convey broke off its answer")?.to_bytes();
+        Err(refused(parts.status, &body, "the running convey").into())
+    }
+
     async fn send<A: DeserializeOwned>(&self, method: Method, path: &str, body: Vec<u8>) -> anyhow::Result<A> {
         let request = Request::builder()
             .method(method)
@@ -91,7 +118,41 @@ async fn exchange<A: DeserializeOwned>(request: http::request::Builder, body: Ve
         return serde_json::from_slice(&body)
             .with_context(|| format!("{who} answers what this convey does not understand"));
     }
-    let said: Value = serde_json::from_slice(&body).unwrap_or_default();
+    Err(refused(status, &body, who).into())
+}
+
+fn refused(status: StatusCode, body: &[u8], who: &str) -> Refused {
+    let said: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = said["error"].as_str().map_or_else(|| format!("{who} answers {status}"), str::to_owned);
-    Err(Refused { status, text }.into())
+    Refused { status, text }
+}
+
+/// A stream of server-sent events whose text is JSON.
+pub struct Stream {
+    body: Incoming,
+    read: Vec<u8>,
+}
+
+impl Stream {
+    /// The next object; none once the stream has ended.
+    pub async fn next(&mut self) -> anyhow::Result<Option<Value>> {
+        loop {
+            while let Some(end) = self.read.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.read.drain(..=end).collect();
+                if let Some(text) = line.strip_prefix(b"data: ") {
+                    return Ok(Some(
+                        serde_json::from_slice(text)
+                            .context("the running convey tells what this one does not understand")?,
+                    ));
+                }
+            }
+            match self.body.frame().await {
+                None => return Ok(None),
+                // It stopped while we listened.
+                Some(Err(error)) if error.is_incomplete_message() => return Ok(None),
+                Some(Err(error)) => return Err(anyhow::Error::from(error).context("the running convey broke off")),
+                Some(Ok(frame)) => self.read.extend_from_slice(frame.data_ref().map_or(&[][..], |part| part)),
+            }
+        }
+    }
 }

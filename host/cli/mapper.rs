@@ -183,9 +183,10 @@ impl Change {
         let cases = self.cases()?;
         // The built-in source reads cases.
         let source = Source::new(&engine, load(&engine, None, World::Source)?).map_err(anyhow::Error::from)?;
-        let prepared = prepare(&engine, candidate, Some(&source), &cases, Vec::new(), None).await;
+        let overlays = config.as_ref().map(|config| config.overlays(&self.name)).unwrap_or_default();
+        let prepared = prepare(&engine, candidate, Some(&source), &cases, Vec::new(), None, &overlays).await;
         let prepared = prepared.map_err(|error| Exit::Failed(anyhow::Error::from(error)))?;
-        let digest = prepared.mapper.loaded().digest.to_string();
+        let digest = prepared.variants.base().loaded().digest.to_string();
         if context.format == Format::Text && cases.is_empty() {
             context.advise("No cases were given: it was tried on the built-in sample only. `--cases DIR` tries yours.");
         }

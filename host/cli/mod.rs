@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stderr, reason = "this floor is the one that prints")]
 
+mod alerts;
 mod audit;
 mod auth;
 mod backup;
@@ -18,6 +19,7 @@ mod export;
 mod forget;
 mod init;
 mod ledger;
+mod log;
 mod mapper;
 mod mapping;
 mod output;
@@ -38,7 +40,9 @@ mod smoke;
 mod stage;
 mod status;
 mod sync;
+mod tap;
 mod test_mode;
+mod top;
 mod translate;
 mod verify;
 mod why;
@@ -48,7 +52,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
-use tracing_subscriber::EnvFilter;
 
 use output::Exit;
 
@@ -105,6 +108,13 @@ enum Command {
     Status,
     /// Say where the page is, with a link that signs a browser in once
     Page(page::Page),
+    /// Watch rates, latency, failures and queues
+    Top(top::Top),
+    /// Follow what happens, delivery by delivery
+    Tap(tap::Tap),
+    /// Show what is the matter now, or try whether alerts arrive
+    #[command(subcommand)]
+    Alerts(alerts::Alerts),
     /// Look at what waits or is parked, send it again, or give it up
     #[command(subcommand)]
     Queue(queue::Queue),
@@ -171,16 +181,20 @@ struct Context {
     config: PathBuf,
     format: Format,
     quiet: bool,
+    repeats: log::Repeats,
 }
 
 /// Runs the command line; the exit code is 0, 1 (it failed), 2 (it was asked wrongly), 3 (what was asked for is not there) or 78 (the
 /// configuration is wrong).
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Err(error) = log(&cli.log, cli.log_format) {
-        eprintln!("error: --log {}: {error}", cli.log);
-        return ExitCode::from(2);
-    }
+    let repeats = match log::begin(&cli.log, cli.log_format) {
+        Ok(repeats) => repeats,
+        Err(error) => {
+            eprintln!("error: --log {}: {error}", cli.log);
+            return ExitCode::from(2);
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -188,7 +202,7 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let context = Context { config: cli.config, format: cli.format, quiet: cli.quiet };
+    let context = Context { config: cli.config, format: cli.format, quiet: cli.quiet, repeats };
     let ended = runtime.block_on(obey(cli.command, &context));
     // What still blocks (a compile, a read from stdin) must not hold the program.
     runtime.shutdown_background();
@@ -208,6 +222,9 @@ async fn obey(command: Command, context: &Context) -> Result<(), Exit> {
         Command::Translate(translate) => translate.run().await,
         Command::Status => status::run(context).await,
         Command::Page(page) => page.run(context).await,
+        Command::Top(top) => top.run(context).await,
+        Command::Tap(tap) => tap.run(context).await,
+        Command::Alerts(alerts) => alerts.run(context).await,
         Command::Queue(queue) => queue.run(context).await,
         Command::Why(why) => why.run(context).await,
         Command::Verify(verify) => verify.run(context).await,
@@ -237,14 +254,4 @@ async fn obey(command: Command, context: &Context) -> Result<(), Exit> {
             Ok(())
         }
     }
-}
-
-fn log(filter: &str, format: Format) -> Result<(), tracing_subscriber::filter::ParseError> {
-    let filter: EnvFilter = filter.parse()?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    match format {
-        Format::Text => builder.with_ansi(output::colour(&std::io::stderr())).init(),
-        Format::Json => builder.json().init(),
-    }
-    Ok(())
 }

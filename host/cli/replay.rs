@@ -14,7 +14,7 @@ use super::{Context, shadow};
 use crate::admin::{Proposed, ReplayedWith};
 use crate::clock::Clock;
 use crate::config;
-use crate::flow::Replay as Asked;
+use crate::flow::{Replay as Asked, ToldOtherwise};
 use crate::store::Window;
 
 /// Events that are shown to people; programs get more.
@@ -67,7 +67,7 @@ impl Replay {
         let asked = Asked { window, rule, dry_run, by: who.clone() };
         if mapper.is_none() && settings.is_none() {
             let said: Value = door.post("/replay", &asked).await?;
-            return context.print(&said, || told(&said, dry_run));
+            return shown(context, &said, dry_run);
         }
         if !dry_run && !send {
             let text =
@@ -80,11 +80,16 @@ impl Replay {
         let settings = settings.map(read).transpose()?;
         let proposed = Proposed { component, digest, settings, who, note, ..Proposed::default() };
         let said: Value = door.post(&format!("/replay/{name}"), &ReplayedWith { replay: asked, proposed }).await?;
-        context.print(&said, || told(&said, dry_run))
+        shown(context, &said, dry_run)
     }
 }
 
-fn told(said: &Value, dry_run: bool) -> String {
+fn shown(context: &Context, said: &Value, dry_run: bool) -> Result<(), Exit> {
+    let otherwise = serde_json::from_value(said["otherwise"].clone()).map_err(anyhow::Error::from)?;
+    context.print(said, || told(said, &otherwise, dry_run))
+}
+
+fn told(said: &Value, otherwise: &ToldOtherwise, dry_run: bool) -> String {
     let count = |key: &str| said[key].as_u64().unwrap_or_default();
     let verb = if dry_run { "would be sent" } else { "are sent" };
     let mut lines = vec![format!(
@@ -94,6 +99,13 @@ fn told(said: &Value, dry_run: bool) -> String {
         count("replaced"),
         count("told_before"),
     )];
+    let would_change = otherwise.count_of_all() + count("sent") + count("too_late");
+    if would_change > 0 {
+        lines.push(format!("{would_change} event(s) would change, {} of them too old to be sent.", count("too_late")));
+    }
+    if otherwise.count_of_all() > 0 {
+        lines.push(told_otherwise(otherwise));
+    }
     for (key, what) in [
         ("skipped", "change(s) of which nothing is said"),
         ("dead", "change(s) that the mapper breaks on"),
@@ -129,4 +141,25 @@ fn told(said: &Value, dry_run: bool) -> String {
         }
     }
     lines.join("\n")
+}
+
+/// What was told, would be told otherwise, and stays as it was told.
+fn told_otherwise(otherwise: &ToldOtherwise) -> String {
+    let ToldOtherwise { different, unasked, .. } = otherwise;
+    let said = format!(
+        "{different} of them were told otherwise, and {unasked} would not be told at all: the platform takes an id once, so these stay as they are."
+    );
+    let mut rows = vec![heads(["count", "what"])];
+    let mut row = |count: u64, what: String| {
+        if count > 0 {
+            rows.push(vec![count.to_string(), what]);
+        }
+    };
+    for (path, place) in &otherwise.paths {
+        row(place.different, format!("{path} is different"));
+        row(place.added, format!("{path} is added"));
+        row(place.removed, format!("{path} is missing"));
+    }
+    otherwise.removed.iter().for_each(|(effect, count)| row(*count, format!("{effect} is missing")));
+    format!("{said}\n\n{}\n", table(&rows))
 }

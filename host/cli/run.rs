@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::contract::Digest;
+use crate::flow::{Otlp, OtlpEnvironment};
 use crate::store::{Account, Incoming, Origin, Put};
 use crate::vault::KeyOrigin;
 
@@ -25,17 +26,56 @@ pub(super) struct Run {
     /// A webhook's body, as the CRM sends it; its signature is not checked
     #[arg(long, requires = "once", value_name = "FILE")]
     fixture: Option<PathBuf>,
+    #[command(flatten)]
+    traces: Traces,
+}
+
+/// Where traces go, by OpenTelemetry's own variables.
+#[derive(Args)]
+struct Traces {
+    /// Send traces to this collector, by OTLP over HTTP: http://localhost:4318
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    otlp_endpoint: Option<String>,
+    /// The whole address for traces, where it is not the collector's /v1/traces
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value_name = "URL", hide = true)]
+    otlp_traces_endpoint: Option<String>,
+    /// Headers for the collector: name=value,name=value
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_HEADERS", value_name = "PAIRS", hide = true, hide_env_values = true)]
+    otlp_headers: Option<String>,
+    /// What traces call this program
+    #[arg(long, env = "OTEL_SERVICE_NAME", value_name = "NAME", hide = true)]
+    otlp_service: Option<String>,
+    /// What traces say of where it runs: name=value,name=value
+    #[arg(long, env = "OTEL_RESOURCE_ATTRIBUTES", value_name = "PAIRS", hide = true)]
+    otlp_resource: Option<String>,
+}
+
+impl From<Traces> for OtlpEnvironment {
+    fn from(traces: Traces) -> Self {
+        let Traces { otlp_endpoint, otlp_traces_endpoint, otlp_headers, otlp_service, otlp_resource } = traces;
+        Self {
+            endpoint: otlp_endpoint,
+            traces_endpoint: otlp_traces_endpoint,
+            headers: otlp_headers,
+            service: otlp_service,
+            resource: otlp_resource,
+        }
+    }
 }
 
 impl Run {
     pub(super) async fn run(self, context: &Context) -> Result<(), Exit> {
         let config = config::load(&context.config)?;
-        let app = App::build(config.clone(), Clock::of_the_program(), Some(context.config.clone())).await?;
+        let traces = Otlp::of(&self.traces.into()).map_err(Exit::Asked)?;
+        let mut app = App::build(config.clone(), Clock::of_the_program(), Some(context.config.clone())).await?;
         if let KeyOrigin::Made(path) = &app.key_origin {
             context.advise(&format!(
                 "A key was made that seals what is stored: {}. Keep a copy somewhere else: without it nothing stored can be read.",
                 path.display()
             ));
+        }
+        if let Some(traces) = traces {
+            app.send_traces(traces);
         }
         match self.fixture {
             Some(fixture) => once(app, &config, &fixture, context).await,
@@ -68,8 +108,18 @@ async fn serve(app: App, config: &Config, context: &Context) -> Result<(), Exit>
         // Whoever asks twice does not want to wait. What was not settled is taken up at the next start.
         std::process::exit(1);
     });
+    let repeats = context.repeats.clone();
+    let telling = tokio::spawn(async move {
+        let mut every = tokio::time::interval(super::log::WINDOW);
+        loop {
+            every.tick().await;
+            repeats.tell();
+        }
+    });
     let ended = app.run(hangup).await;
     signals.abort();
+    telling.abort();
+    context.repeats.tell();
     Ok(ended?)
 }
 

@@ -175,7 +175,10 @@ fn promoted(said: &Value) -> String {
         stage.of,
         stage.live.join(", ")
     )];
-    lines.extend(stage.left_out.iter().map(|(connection, why)| format!("{connection} is left out: {why}")));
+    if !stage.left_out.is_empty() {
+        lines.push(format!("{} are left out, and hear the mapper before:", stage.left_out.len()));
+    }
+    lines.extend(stage.left_out.iter().map(|(connection, why)| format!("  {connection}: {why}")));
     lines.join("\n")
 }
 

@@ -58,16 +58,16 @@ impl Verify {
 }
 
 fn told(proof: &Proof) -> String {
-    let Proof { changes, events, skips, unequal, unproven, named } = proof;
+    let Proof { changes, events, commands, members, skips, unequal, unproven, named } = proof;
     let mut lines = vec![format!(
-        "{changes} change(s) translated once more by the mapper and settings of their own: {events} event(s) and {skips} skip(s) compared."
+        "{changes} change(s) translated once more by the mapper and settings of their own: {events} event(s), {commands} command(s), {members} place(s) in audiences and {skips} skip(s) compared."
     )];
     lines.push(match unequal {
         0 => "All came out again, byte for byte.".to_owned(),
         some => format!("{some} change(s) did not come out again:"),
     });
     if !named.is_empty() {
-        let mut rows = vec![heads(["change", "event", "connection", "generation", "what"])];
+        let mut rows = vec![heads(["change", "of it", "connection", "generation", "what"])];
         rows.extend(named.iter().take(SHOWN).map(|row| {
             let event = row.event.clone().unwrap_or_default();
             vec![row.change.clone(), event, row.connection.clone(), row.generation.to_string(), row.what.clone()]

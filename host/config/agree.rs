@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::checked::{Auth, Config, Terms};
 use super::nearest::nearest;
+use super::overlay::Unlaid;
 use super::problem::line_of;
 use super::section::Findings;
 use crate::vault::SecretRef;
@@ -59,6 +60,21 @@ fn terms(config: &Config, found: &mut Findings, path: &str, terms: &Terms) {
             let message = format!("`{path}.destinations` names \"{destination}\" twice");
             found.wrong(found.place(&place), message, Some("leave one out".to_owned()));
         }
+    }
+    overlay(config, found, path, terms);
+}
+
+/// What is laid over settings needs some, and must fit them.
+fn overlay(config: &Config, found: &mut Findings, path: &str, terms: &Terms) {
+    let Some((overlay, mapper)) = terms.overlay.as_ref().zip(config.mappers.get(&terms.mapper)) else { return };
+    let name = &terms.mapper;
+    let place = found.place(&format!("{path}.overlay"));
+    if mapper.settings.is_none() {
+        let message = format!("`{path}.overlay` is laid over the settings of mapper \"{name}\", which has none");
+        let hint = format!("[mapper.{name}]\nsettings = \"mapping.toml\"");
+        found.wrong(place, message, Some(hint));
+    } else if let Err(Unlaid { message, hint }) = overlay.over(&mapper.settings_text) {
+        found.wrong(place, format!("`{path}.overlay` does not fit mapper \"{name}\": {message}"), hint);
     }
 }
 

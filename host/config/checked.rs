@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use http::Uri;
 
+use super::alerts::Alerts;
+use super::overlay::Overlay;
 use super::schedule::Schedule;
 use crate::clock::Millis;
 use crate::vault::SecretRef;
@@ -38,6 +40,21 @@ pub struct Config {
     pub limits: Limits,
     /// What is kept, and for how long.
     pub retention: Retention,
+    /// What is said unasked, and to whom.
+    pub alerts: Alerts,
+}
+
+impl Config {
+    /// What connections lay over a mapper's settings, by name; what an install's will stands under `source.NAME.install`.
+    pub fn overlays(&self, mapper: &str) -> BTreeMap<String, Overlay> {
+        let installs = self
+            .sources
+            .iter()
+            .filter_map(|(name, source)| Some((format!("source.{name}.install"), source.install.as_ref()?)));
+        let connections = self.connections.iter().map(|(name, connection)| (name.clone(), &connection.terms));
+        let of_mapper = connections.chain(installs).filter(|(_, terms)| terms.mapper == mapper);
+        of_mapper.filter_map(|(name, terms)| Some((name, terms.overlay.clone()?))).collect()
+    }
 }
 
 /// The door for webhooks.
@@ -263,6 +280,8 @@ pub struct Terms {
     pub write_back: WriteBack,
     /// Handed to the source as TOML text; empty without settings.
     pub settings: String,
+    /// Laid over the mapper's settings for this connection.
+    pub overlay: Option<Overlay>,
 }
 
 /// What is written to a contact once the platform has its event.

@@ -6,9 +6,11 @@
 //! [`Config`] of them, `agree` holds its parts against each other and against the file system.
 
 mod agree;
+mod alerts;
 mod checked;
 mod name;
 mod nearest;
+mod overlay;
 mod problem;
 mod reload;
 mod schedule;
@@ -22,11 +24,13 @@ mod veil;
 use std::fs;
 use std::path::Path;
 
+pub use alerts::{Alerts, Target};
 pub use checked::{
     Access, Admin, Ambiguous, Auth, ComponentRef, Config, Connection, Conversions, Destination, Ingress, Limits,
     Mapper, Metrics, OauthApp, RateLimit, Retention, Sink, Source, Terms, WriteBack,
 };
 pub use nearest::nearest;
+pub use overlay::{Overlay, Unlaid};
 pub use problem::{Place, Problem, Problems};
 pub use reload::{Reload, reloadable};
 pub use schedule::{Schedule, span};

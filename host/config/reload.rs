@@ -59,6 +59,10 @@ pub fn reloadable(old: &Config, new: &Config) -> Reload {
         now.push("retention changed".to_owned());
         in_force.retention = new.retention;
     }
+    if old.alerts != new.alerts {
+        now.push("alerts changed".to_owned());
+        in_force.alerts.clone_from(&new.alerts);
+    }
     Reload { now, restart, in_force }
 }
 

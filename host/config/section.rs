@@ -242,9 +242,10 @@ impl<'a, 'f> Section<'a, 'f> {
         let Some(value) = self.value(key) else { return BTreeMap::new() };
         let Some(tables) = value.get_ref().as_table() else {
             let fault = format!("must be a table, not {}", kind(value.get_ref()));
-            self.wrong(value.span(), key, &fault, format!("[{key}.NAME]"));
+            self.wrong(value.span(), key, &fault, format!("[{}.NAME]", self.dotted(key)));
             return BTreeMap::new();
         };
+        let key = self.dotted(key);
         let mut all = BTreeMap::new();
         for (name, value) in tables.iter() {
             let DeValue::Table(table) = value.get_ref() else {

@@ -6,6 +6,7 @@ use std::path::Path;
 use http::Uri;
 use toml::de::DeTable;
 
+use super::alerts;
 use super::checked::PIN;
 use super::checked::{
     Admin, Ambiguous, ComponentRef, Config, Destination, Ingress, Limits, Mapper, Metrics, Retention, Sink, Source,
@@ -33,6 +34,7 @@ pub(super) fn read<'a>(document: &'a DeTable<'a>, path: &Path, found: &mut Findi
         uninstalled_days: small(retention, "uninstalled_days", 30, 1, 3650, "days"),
         max_mib: retention.count("max_mib", 4_096, 16..=1_048_576, "MiB"),
     });
+    let alerts = once(&mut root, "alerts", alerts::alerts);
     // Looked at first: a connection that names no mapper has the only one there is.
     let mappers = root.named("mapper", mapper);
     let known: Vec<&str> = mappers.keys().map(String::as_str).collect();
@@ -55,6 +57,7 @@ pub(super) fn read<'a>(document: &'a DeTable<'a>, path: &Path, found: &mut Findi
         connections,
         limits,
         retention,
+        alerts,
     }
 }
 
@@ -86,6 +89,12 @@ fn admin(section: &mut Section<'_, '_>) -> Admin {
         }
     };
     let metrics_token = section.secret("metrics_token", "CONVEY_METRICS_TOKEN");
+    if metrics == Metrics::Open && metrics_token.is_some() {
+        let span = section.found.place("admin.metrics_token").unwrap_or_default();
+        let fault = "opens nothing: `metrics = \"open\"` asks for no token";
+        let hint = "keep one of the two lines; with metrics_token, metrics is:\nmetrics = \"token\"".to_owned();
+        section.wrong(span, "metrics_token", fault, hint);
+    }
     let example = "public_url = \"https://convey.example.com\"";
     let public_url = address(section, "public_url", example);
     if public_url.as_ref().is_some_and(|url| url.path() != "/") {

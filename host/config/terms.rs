@@ -1,6 +1,9 @@
 //! What a connection is made of, whether the file names its location or an install of the app brings it.
 
+use toml::de::DeValue;
+
 use super::checked::{Access, Auth, Connection, Conversions, OauthApp, RateLimit, Terms, WriteBack};
+use super::overlay::Overlay;
 use super::schedule::{Schedule, span};
 use super::section::Section;
 use super::tables::{address, small};
@@ -89,7 +92,26 @@ fn terms(section: &mut Section<'_, '_>, mappers: &[&str]) -> Terms {
         rate_limit: rate_limit(section),
         write_back: write_back(section, access),
         settings: section.settings("settings"),
+        overlay: overlay(section),
     }
+}
+
+/// A table, or a file that several connections name.
+fn overlay(section: &mut Section<'_, '_>) -> Option<Overlay> {
+    let example = "overlay = \"euro.toml\"";
+    let value = section.value("overlay")?;
+    let text = match value.get_ref() {
+        DeValue::String(_) => {
+            let written = section.text("overlay", example)?;
+            let path = section.file("overlay", &written, example);
+            section.contents("overlay", value.span(), &path)
+        }
+        _ => section.settings("overlay"),
+    };
+    Overlay::read(text).unwrap_or_else(|wrong| {
+        section.wrong(value.span(), "overlay", &format!("cannot be laid over anything: {wrong}"), example.to_owned());
+        None
+    })
 }
 
 fn write_back(section: &mut Section<'_, '_>, access: Access) -> WriteBack {

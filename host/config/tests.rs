@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::alerts::Target;
 use super::{Access, Ambiguous, Auth, ComponentRef, Config, Problems, load, parse};
 use crate::vault::SecretRef;
 
@@ -391,4 +392,33 @@ fn a_program_that_reports_conversions_is_known_by_its_connections_secret() {
         assert!(problems.list.len() == 1 && problems.to_string().contains(expected), "{table}: {problems}");
         assert!(!problems.to_string().contains("plain-text"), "{problems}");
     }
+}
+
+#[test]
+fn a_token_for_metrics_that_are_open_opens_nothing() {
+    let admin = |lines: &str| format!("listen = \"127.0.0.1:8480\"\n[admin]\n{lines}");
+    let both = "metrics = \"open\"\nmetrics_token = { env = \"METRICS\" }";
+    wrong("listen = \"127.0.0.1:8480\"", &admin(both), 6, "`admin.metrics_token` opens nothing", "metrics = \"token\"");
+    for alone in ["metrics = \"open\"", "metrics = \"token\"\nmetrics_token = { env = \"METRICS\" }"] {
+        read(&GOOD.replacen("listen = \"127.0.0.1:8480\"", &admin(alone), 1)).unwrap();
+    }
+}
+
+#[test]
+fn an_alert_goes_to_exactly_one_place_a_target() {
+    let with = |lines: &str| format!("{lines}\n[ingress]");
+    let told = read(&GOOD.replacen(
+        "[ingress]",
+        &with("[alerts]\nquiet_minutes = 30\n[alerts.to.ops]\nslack = { env = \"SLACK\" }\n[alerts.to.pager]\ncommand = [\"page\", \"-q\"]"),
+        1,
+    ));
+    let alerts = told.unwrap().alerts;
+    assert_eq!((alerts.quiet_minutes, alerts.repeat_hours, alerts.refresh_token_days), (30, 24, 365));
+    assert_eq!(alerts.targets["ops"], Target::Slack(SecretRef::Env("SLACK".into())));
+    assert_eq!(alerts.targets["pager"], Target::Command(vec!["page".into(), "-q".into()]));
+    let two = "[alerts.to.ops]\nlog = true\nwebhook = { env = \"HOOK\" }";
+    wrong("[ingress]", &with(two), 2, "[alerts.to.ops] needs one of webhook, slack, command, log", "log = true");
+    wrong("[ingress]", &with("[alerts.to.ops]"), 2, "needs one of", "ALERT_WEBHOOK");
+    wrong("[ingress]", &with("[alerts]\nquiet_minuets = 3"), 3, "quiet_minuets", "quiet_minutes");
+    wrong("[ingress]", &with("[alerts]\nrepeat_hours = 0"), 3, "repeat_hours", "1");
 }

@@ -19,9 +19,26 @@ pub(super) struct Called {
     operation: String,
     /// The contact that stands in its path.
     contact: Option<String>,
+    /// Whether it is in the audit.
+    booked: bool,
 }
 
 impl Called {
+    /// A request of the host's own whose address nothing may keep.
+    pub(super) fn own(what: &str) -> Self {
+        Self { operation: what.to_owned(), contact: None, booked: true }
+    }
+
+    /// The same of one that the audit does not hold.
+    pub(super) fn unbooked(what: &str) -> Self {
+        Self { booked: false, ..Self::own(what) }
+    }
+
+    /// Whether the audit holds nothing of a request.
+    pub(super) fn is_unbooked(request: &http::request::Parts) -> bool {
+        request.extensions.get::<Self>().is_some_and(|called| !called.booked)
+    }
+
     /// What a request is called: as it was granted, or the host's own by its path, which a profile names.
     pub(super) fn operation(request: &http::request::Parts) -> String {
         match request.extensions.get::<Self>() {
@@ -33,7 +50,7 @@ impl Called {
 
 impl From<&Route> for Called {
     fn from(route: &Route) -> Self {
-        Self { operation: route.operation.clone(), contact: route.contact.clone() }
+        Self { operation: route.operation.clone(), contact: route.contact.clone(), booked: true }
     }
 }
 
@@ -69,8 +86,8 @@ impl Book {
         ))
     }
 
-    /// The host's own request begins. It goes to an address that a profile names, so its path says nothing of anybody.
-    pub(super) fn own(&self, uri: &Uri) -> Option<Call> {
+    /// The host's own request begins.
+    pub(super) fn own(&self, uri: &Uri, operation: &str) -> Option<Call> {
         let (store, clock) = self.0.get()?;
         let authority = uri.authority().map_or("", |authority| authority.as_str());
         Some(Call::begin(
@@ -80,7 +97,7 @@ impl Book {
                 actor: "convey".to_owned(),
                 digest: None,
                 lane: format!("vendor:{authority}"),
-                operation: format!("POST {}", uri.path()),
+                operation: operation.to_owned(),
                 status: None,
                 outcome: None,
                 latency_ms: None,

@@ -39,6 +39,9 @@ pub struct Limits {
     pub request_max_bytes: usize,
 }
 
+/// An address of the operator's has this long to take what it is told.
+const ANNOUNCED_WITHIN: Duration = Duration::from_secs(10);
+
 /// The shared client. Cheap to clone.
 #[derive(Clone)]
 pub struct Egress {
@@ -108,6 +111,9 @@ impl Egress {
             if !parts.headers.contains_key(name) {
                 parts.headers.insert(name.clone(), value.clone());
             }
+        }
+        if let Some(parent) = ticket.trace() {
+            parts.headers.insert(HeaderName::from_static("traceparent"), parent.clone());
         }
         // The guest's own are gone already (its hooks forbid them); what remains of them must not pass for the host's.
         for name in [
@@ -193,6 +199,36 @@ impl Egress {
         self.exchange(None, None, (request.into_parts().0, body), Duration::MAX).await
     }
 
+    /// Tells an address of the operator's something, once. It may be a secret itself: only `what` and the host are written down.
+    ///
+    /// # Errors
+    /// [`EgressError`], by what happened on the way.
+    pub async fn announce(
+        &self,
+        what: &'static str,
+        uri: Uri,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<StatusCode, EgressError> {
+        let message = (own(uri, headers, Called::own(what)), body);
+        Ok(self.exchange(None, None, message, ANNOUNCED_WITHIN).await?.status())
+    }
+
+    /// The same for what is sent again and again to a collector of the operator's: the audit holds none of it.
+    ///
+    /// # Errors
+    /// [`EgressError`], by what happened on the way.
+    pub async fn export(
+        &self,
+        what: &'static str,
+        uri: Uri,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<StatusCode, EgressError> {
+        let message = (own(uri, headers, Called::unbooked(what)), body);
+        Ok(self.exchange(None, None, message, Duration::MAX).await?.status())
+    }
+
     async fn exchange(
         &self,
         ticket: Option<&Ticket>,
@@ -205,7 +241,8 @@ impl Egress {
         let component = ticket.map_or("convey", |ticket| ticket.component.as_str());
         let call = match ticket {
             Some(ticket) => self.book.guests(ticket, message.0.extensions.get::<Called>()),
-            None => self.book.own(&message.0.uri),
+            None if Called::is_unbooked(&message.0) => None,
+            None => self.book.own(&message.0.uri, &operation),
         };
         let answer = tokio::time::timeout(limit, self.unbounded(ticket, slot, message)).await;
         let answer = answer.unwrap_or(Err(EgressError::TimedOut { limit_ms: limit.as_millis() as u64 }));
@@ -249,6 +286,14 @@ impl Egress {
         })?;
         Ok(Response::from_parts(parts, body.to_bytes()))
     }
+}
+
+/// A request of the host's own.
+fn own(uri: Uri, headers: HeaderMap, called: Called) -> Parts {
+    let mut request = Request::new(());
+    (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (Method::POST, uri, headers);
+    request.extensions_mut().insert(called);
+    request.into_parts().0
 }
 
 /// The address with the proof in its query. Nothing keeps it: the audit and the logs name operations, not addresses.

@@ -1,9 +1,9 @@
 //! Who asks, with what right and in whose name: made by the host for one call of a guest.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use super::limit::{Limiter, Reservation, Slot};
 use super::{Credential, EgressError, Grant};
@@ -63,6 +63,7 @@ pub struct Ticket {
     held_back: AtomicU32,
     refusals: Mutex<Vec<String>>,
     trouble: Mutex<Option<Trouble>>,
+    trace: OnceLock<HeaderValue>,
 }
 
 impl Ticket {
@@ -84,7 +85,17 @@ impl Ticket {
             held_back: AtomicU32::new(0),
             refusals: Mutex::default(),
             trouble: Mutex::default(),
+            trace: OnceLock::new(),
         }
+    }
+
+    /// Has its requests carry a trace (`traceparent`). The first word stands.
+    pub fn carry_trace(&self, parent: HeaderValue) {
+        self.trace.get_or_init(|| parent);
+    }
+
+    pub(super) fn trace(&self) -> Option<&HeaderValue> {
+        self.trace.get()
     }
 
     /// How many requests may have left on this ticket.

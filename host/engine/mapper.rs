@@ -86,6 +86,41 @@ impl Mapper {
         placed(&self.settings, &self.understanding.remarks)
     }
 
+    /// How many instances wait for a call.
+    pub fn idle(&self) -> usize {
+        self.pool.idle()
+    }
+
+    /// Makes instances ready, until so many wait for a call: what takes the place of another mapper begins as warm as that one was.
+    ///
+    /// # Errors
+    /// If an instance cannot be made, or refuses settings that another took.
+    pub async fn warm(&self, count: usize) -> Result<(), LoadError> {
+        let mut ready = Vec::with_capacity(count);
+        for _ in 0..count {
+            ready.push(self.configured(self.cpu).await?);
+        }
+        for live in ready {
+            self.pool.settle(live, "configure", Ok(()))?;
+        }
+        Ok(())
+    }
+
+    /// An instance that has read its settings, for a call that may use `cpu` of CPU time.
+    async fn configured(&self, cpu: std::time::Duration) -> Result<Live<MapperComponent>, Fault> {
+        let mut live = self.pool.lease(cpu).await?;
+        if !live.store.data().configured {
+            match self.configure(&mut live).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(_)) => {
+                    return Err(self.pool.broken("configure", "it refuses settings it took before"));
+                }
+                Err(error) => return self.pool.settle(live, "configure", Err(error)),
+            }
+        }
+        Ok(live)
+    }
+
     /// One answer a change, in order. A Fault says nothing about which change broke it: halve the batch to find out.
     pub async fn translate(&self, changes: &[Change]) -> Result<Vec<Translation>, Fault> {
         self.translate_within(changes, self.cpu).await
@@ -98,19 +133,15 @@ impl Mapper {
         cpu: std::time::Duration,
     ) -> Result<Vec<Translation>, Fault> {
         const CALL: &str = "translate";
-        let mut live = self.pool.lease(cpu).await?;
-        if !live.store.data().configured {
-            match self.configure(&mut live).await {
-                Ok(Ok(_)) => {}
-                Ok(Err(_)) => {
-                    return Err(self.pool.broken("configure", "it refuses settings it took before"));
-                }
-                Err(error) => return self.pool.settle(live, "configure", Err(error)),
-            }
-        }
+        let began = std::time::Instant::now();
+        let mut live = self.configured(cpu).await?;
         let meter = live.store.data().meter.clone();
+        let before = meter.spent();
         let call = live.bindings.convey_pipeline_mapper().call_translate(&mut live.store, changes);
         let outcome = meter.measure(call).await;
+        // What is no computing on these changes: an instance that had to be made first, and other work that came before.
+        let paused = began.elapsed().saturating_sub(meter.spent().saturating_sub(before));
+        tracing::debug!(changes = changes.len(), paused_us = paused.as_micros() as u64, "translated");
         let answers = self.pool.settle(live, CALL, outcome)?;
         if answers.len() != changes.len() {
             let text = format!("{} changes went in, {} answers came out", changes.len(), answers.len());

@@ -117,6 +117,11 @@ impl<B> Pool<B> {
         Ok(live)
     }
 
+    /// How many instances wait for a call.
+    pub(super) fn idle(&self) -> usize {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     async fn instantiate(&self, cpu: Duration) -> Result<Live<B>, Fault> {
         let hooks = Hooks::new(self.egress.clone());
         let mut store = Store::new(&self.wasm, State::new(hooks, self.clock.clone(), self.limits.memory_bytes));

@@ -54,6 +54,15 @@ impl Flow {
     }
 }
 
+/// The commands that the proposals themselves ask for.
+pub(super) fn asked(change: &Change, proposals: &[Proposal]) -> Vec<NewCommand> {
+    let asked = proposals.iter().filter_map(|proposal| match &proposal.effect {
+        Effect::Command(command) => new(change, &proposal.rule, command, None),
+        Effect::Convert(_) | Effect::Audience(_) => None,
+    });
+    asked.collect()
+}
+
 /// The commands that the proposals ask for, and those that write their events back.
 pub(super) fn wanted(connection: &Connection, change: &Change, proposals: &[Proposal]) -> Vec<NewCommand> {
     let mut wanted = Vec::new();

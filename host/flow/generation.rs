@@ -1,10 +1,12 @@
 //! Generations: one mapper digest with its settings, with its start time. Committing writes the row first and then moves one pointer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::prepare::{Candidate, Diff, Prepared};
-use super::{Case, Connection, Flow, PrepareError, What, prepare};
+use super::variants::{Overlays, Variants, by_overlay};
+use super::{Case, Connection, Flow, Plan, PrepareError, What, prepare};
+use crate::config::Overlay;
 use crate::contract::{Change, Digest};
 use crate::engine::{LoadError, Mapper};
 use crate::store::{NewGeneration, Recalled, StoreError};
@@ -14,7 +16,29 @@ pub struct Generation {
     /// Its number in the store.
     pub id: i64,
     /// The mapper behind it.
-    pub mapper: Mapper,
+    pub mapper: Arc<Mapper>,
+    /// What each overlay makes of it.
+    overlaid: BTreeMap<Overlay, Arc<Generation>>,
+}
+
+impl Generation {
+    /// With the numbers that it and its overlays have in the store; 0 where they have none.
+    pub fn of_variants(variants: &Variants, (id, ids): (i64, &[i64])) -> Self {
+        let ids = ids.iter().copied().chain(std::iter::repeat(0));
+        let overlaid = variants.overlaid().iter().zip(ids).map(|((overlay, mapper), id)| {
+            let generation = Self { id, mapper: mapper.clone(), overlaid: BTreeMap::new() };
+            (overlay.clone(), Arc::new(generation))
+        });
+        Self { id, mapper: variants.base().clone(), overlaid: overlaid.collect() }
+    }
+
+    /// It as an overlay has it; none if that was never laid over it.
+    pub(super) fn of(self: &Arc<Self>, overlay: Option<&Overlay>) -> Option<Arc<Self>> {
+        match overlay {
+            None => Some(self.clone()),
+            Some(overlay) => self.overlaid.get(overlay).cloned(),
+        }
+    }
 }
 
 /// A generation that is not live: what a replay is made by.
@@ -42,6 +66,9 @@ pub enum SwapError {
     /// The store cannot take the row, or cannot be asked.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What is kept of a shadow or a stage is not what this program writes.
+    #[error("what is kept of the shadow cannot be read or written: {0}")]
+    Kept(#[from] serde_json::Error),
     /// No mapper of that name is configured.
     #[error("no mapper is called `{0}` in the configuration")]
     Unknown(String),
@@ -95,9 +122,12 @@ impl Flow {
         if let (true, Some(latest)) = (same, history.first()) {
             let written = &latest.written;
             let kept = self.kept(&candidate.name, &written.mapper_digest, written.settings.clone()).await?;
-            return Ok(self.publish(mapper, Generation { id: latest.id, mapper: kept }));
+            let bare = Arc::new(Generation { id: latest.id, mapper: Arc::new(kept), overlaid: BTreeMap::new() });
+            let live = self.laid(mapper, &bare, &self.overlays(mapper)).await?;
+            return Ok(self.publish(mapper, live));
         }
-        let prepared = prepare::prepare(self.engine(), candidate, None, &[], Vec::new(), None).await?;
+        let overlays = self.overlays(mapper);
+        let prepared = prepare::prepare(self.engine(), candidate, None, &[], Vec::new(), None, &overlays).await?;
         let reason = Reason { origin: "config", who: "configuration".to_owned(), note: None };
         self.commit(mapper, prepared, reason).await
     }
@@ -112,7 +142,8 @@ impl Flow {
         let connection: Option<&Arc<Connection>> =
             plan.connections.values().find(|connection| connection.mapper == mapper);
         let source = connection.map(|connection| &*connection.source);
-        Ok(prepare::prepare(self.engine(), candidate, source, cases, stored, Some(&live.mapper)).await?)
+        let overlays = plan.overlays(mapper);
+        Ok(prepare::prepare(self.engine(), candidate, source, cases, stored, Some(&live), &overlays).await?)
     }
 
     /// Makes a prepared mapper live: the row first, then the pointer. A batch under way ends with the generation it began with.
@@ -120,25 +151,26 @@ impl Flow {
         Ok(self.commit_as(mapper, prepared, reason, None).await?.generation)
     }
 
-    /// The same; with a generation to recall, both are one step.
+    /// The same; with generations to recall, both are one step.
     async fn commit_as(
         &self,
         mapper: &str,
         prepared: Prepared,
         reason: Reason,
-        recall: Option<i64>,
+        recall: Option<Vec<i64>>,
     ) -> Result<RolledBack, SwapError> {
-        let Prepared { mapper: ready, component, cases, diff } = prepared;
-        let row = self.row(mapper, &ready, (cases, diff), reason);
-        self.store.put_component(&row.mapper_digest, &ready.loaded().name, component).await?;
-        let (id, recalled) = match recall {
-            None => (self.store.commit_generation(row).await?, None),
+        let Prepared { variants, component, cases, diff } = prepared;
+        let row = self.row(mapper, variants.base(), (cases, diff), reason);
+        let overlaid = rows_of(&row, &variants, &self.overlays(mapper));
+        self.store.put_component(&row.mapper_digest, &variants.base().loaded().name, component).await?;
+        let ((id, ids), recalled) = match recall {
+            None => (self.store.commit_generation(row, overlaid).await?, None),
             Some(bad) => {
-                let (id, recalled) = self.store.commit_and_recall(row, bad).await?;
-                (id, Some(recalled))
+                let (ids, recalled) = self.store.commit_and_recall(row, overlaid, bad).await?;
+                (ids, Some(recalled))
             }
         };
-        let generation = self.publish(mapper, Generation { id, mapper: ready });
+        let generation = self.publish(mapper, Arc::new(Generation::of_variants(&variants, (id, &ids))));
         self.wake.ship.notify_one();
         self.end_shadow_of(mapper).await?;
         Ok(RolledBack { generation, recalled })
@@ -155,16 +187,24 @@ impl Flow {
         candidate: Candidate,
         reason: Option<Reason>,
     ) -> Result<Beside, SwapError> {
-        let Some(reason) = reason else {
-            let (ready, _) = prepare::ready(self.engine(), candidate).await?;
-            let generation = Arc::new(Generation { id: 0, mapper: ready });
-            return Ok(Beside { mapper: mapper.to_owned(), generation });
+        let overlays = self.overlays(mapper);
+        let (variants, ids) = match reason {
+            None => {
+                let (ready, _) = prepare::ready(self.engine(), candidate).await?;
+                let mut variants = Variants::new(self.engine(), Arc::new(ready));
+                variants.lay_all(&overlays).await?;
+                (variants, (0, Vec::new()))
+            }
+            Some(reason) => {
+                let Prepared { variants, component, cases, diff } = self.prepare(mapper, candidate, &[]).await?;
+                let row = self.row(mapper, variants.base(), (cases, diff), reason);
+                let overlaid = rows_of(&row, &variants, &overlays);
+                self.store.put_component(&row.mapper_digest, mapper, component).await?;
+                (variants, self.store.commit_generation(row, overlaid).await?)
+            }
         };
-        let Prepared { mapper: ready, component, cases, diff } = self.prepare(mapper, candidate, &[]).await?;
-        let row = self.row(mapper, &ready, (cases, diff), reason);
-        self.store.put_component(&row.mapper_digest, mapper, component).await?;
-        let id = self.store.commit_generation(row).await?;
-        Ok(Beside { mapper: mapper.to_owned(), generation: Arc::new(Generation { id, mapper: ready }) })
+        let generation = Arc::new(Generation::of_variants(&variants, (ids.0, &ids.1)));
+        Ok(Beside { mapper: mapper.to_owned(), generation })
     }
 
     pub(super) fn row(
@@ -186,32 +226,40 @@ impl Flow {
             diff: serde_json::to_string(&diff).ok(),
             started_at: self.clock.now_ms(),
             connection: None,
+            base: None,
         }
     }
 
-    /// Makes the latest generation that differs from the live one live again. With `recall` what the live one has not told yet is withdrawn, in
-    /// the same step, and its changes are translated again.
+    /// Takes a stage back, so that what is live for the others is live for all; where there is none, makes the latest generation that differs from the
+    /// live one live again. With `recall` what the stage, or the live one, has not told yet is withdrawn, in the same step, and its changes are
+    /// translated again.
     pub async fn roll_back(&self, mapper: &str, reason: Reason, recall: bool) -> Result<RolledBack, SwapError> {
         let history = self.history(mapper).await?;
         let live = history.first().ok_or_else(|| SwapError::Unknown(mapper.to_owned()))?;
         let content = |generation: &crate::store::Generation| {
             (generation.written.mapper_digest.clone(), generation.written.settings_hash.clone())
         };
-        let earlier = history.iter().find(|earlier| content(earlier) != content(live));
-        let earlier = earlier.ok_or_else(|| SwapError::First(mapper.to_owned()))?;
-        let component = self.component(&earlier.written.mapper_digest).await?;
+        let (target, bad) = match self.made_by_stage(mapper) {
+            made if !made.is_empty() => (Some(live), made),
+            _ => (history.iter().find(|earlier| content(earlier) != content(live)), vec![live.id]),
+        };
+        let target = &target.ok_or_else(|| SwapError::First(mapper.to_owned()))?.written;
+        let component = self.component(&target.mapper_digest).await?;
         // It was live before: its code is in the cache and its checks are done.
         let loaded = self.load(mapper.to_owned(), component.clone()).await?;
-        let ready = Mapper::new(self.engine(), loaded, earlier.written.settings.clone()).await?;
-        let (cases, diff) = (earlier.written.cases, Default::default());
-        let prepared = Prepared { mapper: ready, component, cases, diff };
-        let bad = recall.then_some(live.id);
-        self.commit_as(mapper, prepared, reason, bad).await
+        let ready = Mapper::new(self.engine(), loaded, target.settings.clone()).await?;
+        let mut variants = Variants::new(self.engine(), Arc::new(ready));
+        variants.lay_all(&self.overlays(mapper)).await?;
+        if let Some(live) = self.generation(mapper) {
+            variants.warm_as(&live).await?;
+        }
+        let prepared = Prepared { variants, component, cases: target.cases, diff: Diff::default() };
+        self.commit_as(mapper, prepared, reason, recall.then_some(bad)).await
     }
 
     async fn history(&self, mapper: &str) -> Result<Vec<crate::store::Generation>, StoreError> {
-        let mut history = self.store.generations(HISTORY).await?;
-        history.retain(|generation| generation.written.mapper == mapper && generation.was_live());
+        let mut history = self.store.generations_of(mapper, HISTORY).await?;
+        history.retain(crate::store::Generation::was_live);
         Ok(history)
     }
 
@@ -232,8 +280,7 @@ impl Flow {
         Ok(loaded?)
     }
 
-    fn publish(&self, mapper: &str, generation: Generation) -> Arc<Generation> {
-        let generation = Arc::new(generation);
+    fn publish(&self, mapper: &str, generation: Arc<Generation>) -> Arc<Generation> {
         self.generations.rcu(|generations| {
             let mut next = HashMap::clone(generations);
             next.insert(mapper.to_owned(), generation.clone());
@@ -245,6 +292,61 @@ impl Flow {
         self.wake.translate.notify_one();
         generation
     }
+
+    /// Lays what a plan's connections ask for over every generation that translates, before that plan is in force.
+    ///
+    /// # Errors
+    /// If an overlay does not fit, or as the store has it.
+    pub async fn lay_overlays(&self, plan: &Plan) -> Result<(), SwapError> {
+        for (mapper, live) in self.live().iter() {
+            let laid = self.laid(mapper, live, &plan.overlays(mapper)).await?;
+            self.generations.rcu(|generations| {
+                let mut next = HashMap::clone(generations);
+                // Another may have become live meanwhile.
+                if let Some(known) = next.get_mut(mapper).filter(|known| known.id == laid.id) {
+                    known.clone_from(&laid);
+                }
+                next
+            });
+        }
+        self.lay_over_stages(plan).await
+    }
+
+    /// A generation with these overlays laid over it, each written down.
+    pub(super) async fn laid(
+        &self,
+        mapper: &str,
+        generation: &Arc<Generation>,
+        overlays: &Overlays,
+    ) -> Result<Arc<Generation>, SwapError> {
+        let mut variants = Variants::new(self.engine(), generation.mapper.clone());
+        let mut overlaid = generation.overlaid.clone();
+        for (overlay, connections) in by_overlay(overlays) {
+            if let (false, Some(first)) = (overlaid.contains_key(overlay), connections.first()) {
+                let ready = variants.lay(first, overlay).await?;
+                let reason = Reason { origin: "overlay", who: "configuration".to_owned(), note: None };
+                let row = self.row(mapper, &ready, (0, Diff::default()), reason);
+                let row = NewGeneration { connection: serde_json::to_string(&connections).ok(), ..row };
+                let id = self.store.put_overlaid(generation.id, row).await?;
+                let made = Generation { id, mapper: ready, overlaid: BTreeMap::new() };
+                overlaid.insert(overlay.clone(), Arc::new(made));
+            }
+        }
+        Ok(Arc::new(Generation { id: generation.id, mapper: generation.mapper.clone(), overlaid }))
+    }
+}
+
+/// The rows of what overlays make of a generation, in their order.
+pub(super) fn rows_of(base: &NewGeneration, variants: &Variants, overlays: &Overlays) -> Vec<NewGeneration> {
+    let connections = by_overlay(overlays);
+    let row = |(overlay, mapper): (&Overlay, &Arc<Mapper>)| NewGeneration {
+        settings: mapper.settings().to_owned(),
+        settings_hash: Digest::of(mapper.settings().as_bytes()).to_string(),
+        origin: "overlay".to_owned(),
+        connection: serde_json::to_string(connections.get(overlay).map_or(&[][..], Vec::as_slice)).ok(),
+        ..base.clone()
+    };
+    variants.overlaid().iter().map(row).collect()
 }
 
 fn names(candidate: &Candidate) -> (String, String) {

@@ -196,9 +196,14 @@ impl Following {
 impl Flow {
     /// Listens to what happens from now on.
     pub fn follow(&self) -> Following {
+        self.follow_until(self.stop.clone())
+    }
+
+    /// Listens to what happens from now on until `stop`, which may come later than the program's own.
+    pub fn follow_until(&self, stop: CancellationToken) -> Following {
         let clock = self.clock.clone();
         let now = Box::new(move || clock.now_ms());
-        Following { receiver: self.happenings.0.subscribe(), stop: self.stop.clone(), now }
+        Following { receiver: self.happenings.0.subscribe(), stop, now }
     }
 
     /// Whether anybody listens: what is told to nobody need not be looked up.

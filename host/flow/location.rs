@@ -44,6 +44,13 @@ impl Location {
         let stages = stages.collect();
         Self { fields, field_names, stages, country: text(&value["country"]), currency: text(&value["currency"]) }
     }
+
+    /// Which of these custom fields it surely does not have, in their order.
+    pub fn lacks<'a>(&self, wanted: &'a [String]) -> Vec<&'a str> {
+        let Some(fields) = &self.fields else { return Vec::new() };
+        let missing = wanted.iter().filter(|key| !fields.values().any(|known| known == *key));
+        missing.map(String::as_str).collect()
+    }
 }
 
 impl Flow {
@@ -132,16 +139,20 @@ mod tests {
         let whole = r#"{"fields":{"f1":{"key":"budget","name":"Budget"},"f2":{"name":"?"}},"country":"US","currency":null,"missing":[],
             "pipelines":[{"id":"p","name":"Sales","stages":[{"id":"s","name":"New"},{"id":"t","name":"Won"},{"id":"u"}]}]}"#;
         let read = Location::read(whole);
-        let fields = read.fields.unwrap();
+        let fields = read.fields.as_ref().unwrap();
         assert_eq!(
-            (fields["f1"].as_str(), fields.len(), read.country.as_deref(), read.currency),
-            ("budget", 1, Some("US"), None)
+            (fields["f1"].as_str(), fields.len(), read.country.as_deref(), &read.currency),
+            ("budget", 1, Some("US"), &None)
         );
         assert_eq!(read.field_names["budget"], "Budget");
         let stages: Vec<(&str, &str)> = read.stages.iter().map(|(of, stage)| (of.as_str(), stage.as_str())).collect();
         assert_eq!(stages, [("Sales", "New"), ("Sales", "Won")]);
 
-        assert_eq!(Location::read(r#"{"fields":{},"missing":["locations/customFields.readonly"]}"#).fields, None);
+        let wanted = ["budget".to_owned(), "bugdet".to_owned()];
+        assert_eq!(read.lacks(&wanted), ["bugdet"]);
+
+        let refused = Location::read(r#"{"fields":{},"missing":["locations/customFields.readonly"]}"#);
+        assert_eq!((&refused.fields, refused.lacks(&wanted)), (&None, Vec::new()));
         assert!(Location::read(r#"{"fields":{},"missing":[]}"#).fields.is_some());
         for other in ["", "words", "[]", r#"{"fields":3}"#] {
             assert_eq!(Location::read(other), Location::default(), "{other}");

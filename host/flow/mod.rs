@@ -1,5 +1,6 @@
 //! The only floor that knows the order of steps: read, translate, ship, over three durable lines.
 
+mod alert;
 mod audience;
 mod blank;
 mod case;
@@ -19,6 +20,7 @@ mod location;
 mod login;
 mod meet;
 mod operate;
+mod otherwise;
 mod partial;
 mod plan;
 mod poll;
@@ -36,10 +38,12 @@ mod ship;
 mod stops;
 mod sunset;
 mod tale;
+mod traces;
 mod translate;
 mod trial;
 mod trouble;
 mod turns;
+mod variants;
 mod verify;
 
 use std::collections::{HashMap, HashSet};
@@ -50,6 +54,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
+pub use alert::{Alert, Message, Said, Severity, State as AlertState};
 pub use case::{Case, CaseError, alone};
 pub use compare::{Changed, Difference, How, Turn, difference};
 pub use crm::{CrmError, Executed};
@@ -63,9 +68,10 @@ pub use location::Location;
 pub use login::{GrantStatus, LoginError, Opened, Redirected};
 pub use meet::{company_holder, holder_name};
 pub use operate::{Operation, operate};
+pub use otherwise::ToldOtherwise;
 pub use plan::{Connection, Crm, Destination, Plan, Right, is_used};
 pub use prepare::{Candidate, Diff, Otherwise, PrepareError, Prepared, prepare};
-pub use preview::{Help, LeftOut, Preview, Row, Totals, preview, preview_of, supposed};
+pub use preview::{Help, LeftOut, Preview, Row, Totals, preview_of, supposed};
 pub use quality::{Missing, Quality, Remedy, quality};
 pub use readiness::{Intake, Readiness};
 pub use replay::{Replay, Replayed};
@@ -73,8 +79,10 @@ pub use retry::backoff;
 pub use sample::changes as sample_changes;
 pub use shadow::{Asked as ShadowAsked, Gate, Promoted, Promotion, Scope, ShadowError, ShadowReport, Stage, Tally};
 pub use sunset::{Sunset, sunsets};
+pub use traces::{Environment as OtlpEnvironment, Otlp};
 pub use translate::translate_each;
 pub use trial::{TrialWebhook, Untried};
+pub use variants::{Overlays, Variants};
 pub use verify::{Proof, Unequal, Verify};
 
 use happening::Happenings;
@@ -126,6 +134,9 @@ pub struct Flow {
     /// What is counted.
     pub metrics: Arc<Metrics>,
     happenings: Happenings,
+    /// Whether traces are sent: requests carry theirs then.
+    traced: AtomicBool,
+    watch: alert::Watch,
     engine: Engine,
     plan: ArcSwap<Plan>,
     generations: ArcSwap<HashMap<String, Arc<Generation>>>,
@@ -161,6 +172,8 @@ impl Flow {
             intake: Intake::default(),
             metrics: engine.metrics().clone(),
             happenings: Happenings::default(),
+            traced: AtomicBool::new(false),
+            watch: alert::Watch::default(),
             engine,
             plan: ArcSwap::default(),
             generations: ArcSwap::default(),
@@ -216,8 +229,8 @@ impl Flow {
         self.running.store(true, Ordering::Release);
         let steps = [Step::Meet, Step::Poll, Step::Read, Step::Translate, Step::Ship, Step::Execute, Step::Audience]
             .map(|step| tokio::spawn(self.clone().work(step)));
-        let healing = tokio::spawn(self.clone().heal());
-        for step in steps.into_iter().chain([healing]) {
+        let (healing, watching) = (tokio::spawn(self.clone().heal()), tokio::spawn(self.clone().watch()));
+        for step in steps.into_iter().chain([healing, watching]) {
             if let Err(error) = step.await {
                 tracing::error!(%error, "a step broke");
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use crate::clock::Millis;
-use crate::config::{Access, Schedule, WriteBack};
+use crate::config::{Access, Overlay, Schedule, WriteBack};
 use crate::contract::{ActionSource, COMMANDS, ConversionEvent, Operation};
 use crate::egress::oauth::{Client, Holder};
 use crate::egress::{Credential, Grant, Limiter, Reservation, Stop, Ticket};
@@ -65,6 +65,8 @@ pub struct Connection {
     pub settings: String,
     /// The mapper's name in the configuration.
     pub mapper: String,
+    /// What is laid over the mapper's settings for it.
+    pub overlay: Option<Overlay>,
     /// Where its events go.
     pub destinations: Vec<Arc<Destination>>,
 }

@@ -129,8 +129,11 @@ impl Flow {
             Ok(page) => {
                 let more = page.more;
                 let put = self.store.put_page(as_polled(connection, sweep, page, started_at, now, !going_on)).await?;
+                if put.stored > 0 {
+                    self.intake.note_heard(self.clock.now_ms());
+                }
                 self.metrics.received(Kind::Source, &connection.origin, (put.stored + put.known) as usize);
-                (0..put.known).for_each(|_| self.metrics.skipped(Kind::Source, &connection.origin, "repeated"));
+                self.metrics.skipped(Kind::Source, &connection.origin, "repeated", put.known);
                 self.tell(|| What::Polled {
                     connection: name.clone(),
                     sweep: kept(sweep).word().to_owned(),

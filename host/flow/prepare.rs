@@ -1,12 +1,17 @@
 //! Prepare: everything that can be known of a mapper before it is live. It touches nothing; whoever commits decides.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::Generation;
 use super::case::{About, Case, alone};
 use super::effects::effects_json;
 use super::sample;
 use super::translate::translate_each;
+use super::variants::{Overlays, Variants, by_overlay, translate_by};
+use crate::config::Overlay;
 use crate::contract::{Change, Skip, kind, skip_code};
 use crate::engine::{Engine, Fault, LoadError, Loaded, Mapper, Source, Translation};
 
@@ -22,8 +27,8 @@ pub struct Candidate {
 
 /// A mapper that passed every check. Whether it may go live, [`Prepared::carried`] says.
 pub struct Prepared {
-    /// Ready, with a warm instance.
-    pub mapper: Mapper,
+    /// Ready, with a warm instance each.
+    pub variants: Variants,
     /// The component's bytes, to be kept.
     pub component: Vec<u8>,
     /// How many cases it was tried on.
@@ -78,6 +83,14 @@ pub enum PrepareError {
         /// What the source says.
         text: String,
     },
+    /// What a connection lays over its settings does not fit them, or the mapper refuses what comes of it.
+    #[error("[{place}.overlay]: {text}")]
+    Overlay {
+        /// Where the configuration speaks of the connection.
+        place: String,
+        /// What is wrong.
+        text: String,
+    },
     /// The thread that compiles broke.
     #[error("the compiler broke: {0}")]
     Compiler(String),
@@ -103,29 +116,70 @@ struct Trial {
 }
 
 /// Compiles, configures, and tries a candidate: on the built-in sample, on `cases` read by `source`, and on `stored` changes, beside the
-/// mapper it would replace.
+/// generation it would replace. With each of the `overlays` it is tried on the sample and on its connections' changes.
 pub async fn prepare(
     engine: &Engine,
     candidate: Candidate,
     source: Option<&Source>,
     cases: &[Case],
     stored: Vec<Change>,
-    live: Option<&Mapper>,
+    live: Option<&Arc<Generation>>,
+    overlays: &Overlays,
 ) -> Result<Prepared, PrepareError> {
     let (mapper, component) = ready(engine, candidate).await?;
-    let of_sample = |change| Trial { change, from: "sample".to_owned(), wanted: None };
-    let mut trials: Vec<Trial> = sample::changes().into_iter().map(of_sample).collect();
+    let mut variants = Variants::new(engine, Arc::new(mapper));
+    variants.lay_all(overlays).await?;
+    let mut of_cases = Vec::new();
     for case in cases {
-        trials.extend(tried(case, source).await?);
+        of_cases.extend(tried(case, source).await?);
     }
     let diff = match live {
-        Some(live) => compare(live, &mapper, &stored).await,
+        Some(live) => compare(live, &variants, &stored, overlays).await,
         None => Diff::default(),
     };
-    trials.extend(stored.into_iter().map(|change| Trial { change, from: "stored".to_owned(), wanted: None }));
+    let connections = by_overlay(overlays);
+    let mut of_base: Vec<Trial> =
+        sample::changes().into_iter().map(|change| Trial::of(change, "sample", None)).collect();
+    of_base.append(&mut of_cases);
+    of_base.extend(of_connections(&stored, |connection| !overlays.contains_key(connection), None));
+    try_out(engine, variants.base(), &of_base).await?;
+    for (overlay, mapper) in variants.overlaid() {
+        let named = connections.get(overlay).cloned().unwrap_or_default();
+        let first = named.first().map(|name| name.as_str());
+        let sample = sample::changes().into_iter().map(|change| Trial::of(change, "sample", first));
+        let stored = of_connections(&stored, |connection| named.contains(&connection), first);
+        try_out(engine, mapper, &sample.chain(stored).collect::<Vec<_>>()).await?;
+    }
+    if let Some(live) = live {
+        variants.warm_as(live).await?;
+    }
+    Ok(Prepared { variants, component, cases: cases.len() as u32, diff })
+}
+
+fn of_connections<'a>(
+    stored: &'a [Change],
+    meant: impl Fn(&String) -> bool + 'a,
+    overlay_of: Option<&'a str>,
+) -> impl Iterator<Item = Trial> + 'a {
+    let meant = stored.iter().filter(move |change| meant(&change.connection));
+    meant.map(move |change| Trial::of(change.clone(), "stored", overlay_of))
+}
+
+/// Checks a mapper and a twin of it on trials.
+async fn try_out(engine: &Engine, mapper: &Mapper, trials: &[Trial]) -> Result<(), PrepareError> {
     let twin = Mapper::new(engine, mapper.loaded().clone(), mapper.settings().to_owned()).await?;
-    check(&mapper, &twin, &trials).await?;
-    Ok(Prepared { mapper, component, cases: cases.len() as u32, diff })
+    check(mapper, &twin, trials).await
+}
+
+impl Trial {
+    /// A change that may come out as it likes, from `from`; by the overlay of a connection if one is named.
+    fn of(change: Change, from: &str, overlay_of: Option<&str>) -> Self {
+        let from = match overlay_of {
+            None => from.to_owned(),
+            Some(connection) => format!("{from}, by the overlay of {connection}"),
+        };
+        Self { change, from, wanted: None }
+    }
 }
 
 /// A candidate compiled and configured, with its component's bytes: enough to ask it, not to trust it.
@@ -215,8 +269,10 @@ fn as_case(answer: &Translation) -> Value {
     }
 }
 
-async fn compare(live: &Mapper, candidate: &Mapper, changes: &[Change]) -> Diff {
-    let (before, after) = (translate_each(live, changes).await, translate_each(candidate, changes).await);
+async fn compare(live: &Arc<Generation>, candidate: &Variants, changes: &[Change], overlays: &Overlays) -> Diff {
+    let of_live = |overlay: Option<&Overlay>| live.of(overlay).map(|generation| generation.mapper.clone());
+    let before = translate_by(overlays, changes, of_live).await;
+    let after = translate_by(overlays, changes, |overlay| candidate.of(overlay)).await;
     let differs = |(before, after): &(Result<Translation, Fault>, Result<Translation, Fault>)| match (before, after) {
         (Ok(before), Ok(after)) => before != after,
         (Err(_), Err(_)) => false,

@@ -1,6 +1,7 @@
 //! What a mapper would say of changes: nothing is sent, nothing is stored. It translates as the live step does, so that what it shows is what would go out.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,12 +9,12 @@ use serde_json::Value;
 use super::effects::effects_json;
 use super::prepare::{self, Candidate};
 use super::quality::{Quality, Remedy, quality};
-use super::translate::translate_each;
+use super::variants::{Overlays, Variants, translate_by};
 use super::{Flow, PrepareError, SwapError};
 use crate::clock::Millis;
 use crate::contract::types::TagDelta;
 use crate::contract::{Change, Contact, Effect, Proposal, Trigger, kind, skip_code};
-use crate::engine::{Engine, Fault, Mapper, Translation};
+use crate::engine::{Engine, Fault, Translation};
 
 /// What a mapper would say of some changes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -96,20 +97,22 @@ pub struct Help {
     pub collect: usize,
 }
 
-/// What `mapper` would say of `changes`.
-pub async fn preview(mapper: &Mapper, changes: &[Change]) -> Preview {
-    let answers = translate_each(mapper, changes).await;
-    let rows: Vec<Row> = changes.iter().zip(answers).map(|(change, answer)| row(change, answer)).collect();
-    Preview { totals: totals(&rows), rows }
-}
-
-/// The same of a candidate, made ready for it. Its settings' mistakes are found; nothing else of it is tried.
+/// What a candidate would say of `changes`, each by the overlay of its connection. Its settings' mistakes are found; nothing else of it is tried.
 ///
 /// # Errors
-/// Why it does not load, or what is wrong with its settings.
-pub async fn preview_of(engine: &Engine, candidate: Candidate, changes: &[Change]) -> Result<Preview, PrepareError> {
+/// Why it does not load, or what is wrong with its settings or an overlay.
+pub async fn preview_of(
+    engine: &Engine,
+    candidate: Candidate,
+    overlays: &Overlays,
+    changes: &[Change],
+) -> Result<Preview, PrepareError> {
     let (mapper, _) = prepare::ready(engine, candidate).await?;
-    Ok(preview(&mapper, changes).await)
+    let mut variants = Variants::new(engine, Arc::new(mapper));
+    variants.lay_all(overlays).await?;
+    let answers = translate_by(overlays, changes, |overlay| variants.of(overlay)).await;
+    let rows: Vec<Row> = changes.iter().zip(answers).map(|(change, answer)| row(change, answer)).collect();
+    Ok(Preview { totals: totals(&rows), rows })
 }
 
 impl Flow {
@@ -142,7 +145,7 @@ impl Flow {
         stored.truncate(last);
         let read = stored.iter().filter_map(|stored| serde_json::from_slice(&stored.bytes).ok());
         let changes: Vec<Change> = read.collect();
-        Ok(preview_of(self.engine(), candidate, &changes).await?)
+        Ok(preview_of(self.engine(), candidate, &plan.overlays(mapper), &changes).await?)
     }
 }
 

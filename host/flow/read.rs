@@ -159,6 +159,8 @@ impl Flow {
     ) -> Result<(), StoreError> {
         let work: Vec<Work> = groups.iter().map(Group::as_word).collect();
         let ticket = connection.ticket(reserved);
+        let first = groups.first().and_then(|group| group.deliveries.first());
+        self.trace(&ticket, first.map(|delivery| delivery.id.as_str()));
         let subject = connection.subject(catalogue.clone());
         let read = connection.source.read(ticket.clone(), &subject, &work).await;
         for refusal in ticket.refusals() {

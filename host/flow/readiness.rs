@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Flow;
+use crate::clock::Millis;
 
 /// With less than this left on the disk of the state directory, in bytes, a program is not ready: a checkpoint of the store needs as much.
 const LOW_BYTES: u64 = 64 << 20;
@@ -13,11 +14,12 @@ pub struct Intake {
     waiting: AtomicU64,
     high_water: AtomicU64,
     free_bytes: AtomicU64,
+    heard_at: AtomicU64,
 }
 
 impl Default for Intake {
     fn default() -> Self {
-        Self { waiting: 0.into(), high_water: u64::MAX.into(), free_bytes: u64::MAX.into() }
+        Self { waiting: 0.into(), high_water: u64::MAX.into(), free_bytes: u64::MAX.into(), heard_at: 0.into() }
     }
 }
 
@@ -61,6 +63,15 @@ impl Readiness {
         }
         reasons
     }
+
+    /// What a door answers who asks whether it is ready.
+    ///
+    /// # Errors
+    /// Why it is not, as a line of text.
+    pub fn answer(&self) -> Result<&'static str, String> {
+        let reasons = self.unready();
+        if reasons.is_empty() { Ok("ready\n") } else { Err(format!("not ready: {}\n", reasons.join("; "))) }
+    }
 }
 
 impl Intake {
@@ -72,6 +83,16 @@ impl Intake {
     /// Takes note of how many wait.
     pub fn note_waiting(&self, waiting: u64) {
         self.waiting.store(waiting, Ordering::Relaxed);
+    }
+
+    /// When a delivery came last, or the program began, in milliseconds since the Unix epoch.
+    pub fn heard_at(&self) -> Millis {
+        self.heard_at.load(Ordering::Relaxed)
+    }
+
+    /// Something was heard of a CRM, or the program begins.
+    pub fn note_heard(&self, now: Millis) {
+        self.heard_at.store(now, Ordering::Relaxed);
     }
 
     /// One more waits.

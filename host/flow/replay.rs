@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Flow;
 use super::generation::{Beside, Generation};
+use super::otherwise::ToldOtherwise;
 use super::translate::{settled, translate_each};
 use crate::clock::Millis;
 use crate::contract::Change;
@@ -63,6 +64,8 @@ pub struct Replayed {
     pub commands: u64,
     /// Commands that were carried out before, wait to be, or were given up.
     pub done_before: u64,
+    /// Events that were told, or wait to be, and would not be told so by this mapper. They stay as they were told: the platform takes an id once.
+    pub otherwise: ToldOtherwise,
     /// The first of those that are sent.
     pub to_send: Vec<Named>,
     /// The first of those that are too late.
@@ -100,14 +103,17 @@ impl Flow {
     /// As the store has it; what was taken in before is sent.
     pub async fn replay(&self, replay: &Replay, other: Option<&Beside>) -> Result<Replayed, StoreError> {
         let mut report = Replayed::default();
-        let (plan, live) = (self.plan(), self.live());
+        let plan = self.plan();
         let meant = |name: &String| {
             let known = plan.connections.get(name);
             other.is_none_or(|other| known.is_some_and(|known| known.mapper == other.mapper))
         };
         for connection in self.replayed_connections(&replay.window).into_iter().filter(meant) {
-            let of_live = || live.get(&plan.connections.get(&connection)?.mapper).cloned();
-            let generation = other.map(|other| other.generation.clone()).or_else(of_live);
+            let known = plan.connections.get(&connection);
+            let generation = known.and_then(|known| match other {
+                Some(other) => other.generation.of(known.overlay.as_ref()),
+                None => self.generation_of(known),
+            });
             let window = Window { connection: Some(connection.clone()), ..replay.window.clone() };
             let mut after = 0;
             loop {
@@ -165,9 +171,13 @@ impl Flow {
             }
         }
         let answers = translate_each(&generation.mapper, &changes).await;
+        let told = self.store.events_of(rows.clone()).await?;
+        for (told, answer) in told.iter().zip(&answers) {
+            report.otherwise.count(told, answer, replay.rule.as_deref());
+        }
         let (mut proposed, mut about) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
         for ((row, change), answer) in rows.into_iter().zip(changes).zip(answers) {
-            let translated = settled(&connection, row, &change, answer);
+            let translated = settled(&connection, row, &change, &answer);
             match translated.answer {
                 Translated::Events(_) => {
                     proposed.push(meant(translated, replay.rule.as_deref()));

@@ -8,7 +8,7 @@ use super::heal::resting;
 use super::judge::{Circumstances, judge_event};
 use super::lanes::Step;
 use super::plan::Destination;
-use super::tale::{self, StoredEventNote};
+use super::tale;
 use super::trouble::is_general;
 use crate::contract::ConversionEvent;
 use crate::engine::{Fault, Outcome, Shipment};
@@ -32,7 +32,7 @@ impl Flow {
         self.metrics.received(Kind::Sink, name, count);
         let mut items = Vec::with_capacity(count);
         let (mut rows, mut words) = (Vec::with_capacity(count), Vec::with_capacity(count));
-        let mut notes: Vec<(StoredEventNote, Option<&'static str>)> = Vec::with_capacity(count);
+        let mut judged = Vec::with_capacity(count);
         for event in events {
             match self.ready(&destination, &event) {
                 Ok(word) => {
@@ -40,16 +40,17 @@ impl Flow {
                     words.push(word);
                 }
                 Err(verdict) => {
-                    notes.push(((&event).into(), None));
                     items.push((event.row, verdict));
+                    judged.push((event, None));
                 }
             }
         }
         let mut pause = None;
         let mut outcome = "nothing to send";
         if !words.is_empty() {
+            let first = rows.first().and_then(|event| event.delivery.as_ref()).map(|(id, _)| id.clone());
             crash::point("before-send");
-            let outcomes = self.deliver(&destination, attempt, &words).await;
+            let outcomes = self.deliver(&destination, attempt, &words, first.as_deref()).await;
             crash::point("after-send");
             outcome = attempt_word(&outcomes);
             let now = self.clock.now_ms();
@@ -59,20 +60,20 @@ impl Flow {
             if let Some(rest) = rest.filter(|_| !stopped) {
                 self.naps.nap(Step::Ship, name, now + rest);
             }
-            for (event, said) in rows.iter().zip(&outcomes) {
+            for (event, said) in rows.into_iter().zip(&outcomes) {
                 let (tries, jitter, deadline) = (event.tries + 1, fastrand::f64(), event.deadline);
                 let given = Circumstances { now, tries, jitter, deadline, rest: rest.filter(|_| is_general(said)) };
                 let (verdict, halt) = judge_event(said, destination.resend, given);
-                notes.push((event.into(), tale::error_type(said)));
                 items.push((event.row, verdict));
+                judged.push((event, tale::error_type(said)));
                 pause = pause.or(halt);
             }
         }
         let now = self.clock.now_ms();
         let pause = pause.map(|halt| resting(name, halt, now));
         let paused = pause.clone();
-        let verdicts = items.iter().cloned().collect();
-        let tale = tale::of_shipped(self, &destination, &notes, &verdicts, began.elapsed());
+        let verdicts = items.iter().map(|(row, verdict)| (*row, verdict)).collect();
+        let tale = tale::of_shipped(self, &destination, &judged, &verdicts, began.elapsed());
         self.store.settle_shipped(ShipSettlement { attempt, now, outcome: outcome.to_owned(), items, pause }).await?;
         tale.tell(self);
         if let Some(pause) = paused {
@@ -97,9 +98,16 @@ impl Flow {
         })
     }
 
-    /// One outcome an event. A sink that breaks before anything left is narrowed down by halving; after that nobody knows what arrived.
-    async fn deliver(&self, destination: &Destination, attempt: i64, events: &[ConversionEvent]) -> Vec<Outcome> {
+    /// One outcome an event; the requests carry the trace of the delivery `traced`. A sink that breaks before anything left is narrowed down by halving; after that nobody knows what arrived.
+    async fn deliver(
+        &self,
+        destination: &Destination,
+        attempt: i64,
+        events: &[ConversionEvent],
+        traced: Option<&str>,
+    ) -> Vec<Outcome> {
         let ticket = destination.ticket(Some(attempt), Some(self.stops.of(&destination.name)));
+        self.trace(&ticket, traced);
         let delivered = destination.sink.deliver(ticket.clone(), &self.words(destination), events).await;
         for refusal in ticket.refusals() {
             tracing::warn!(destination = %destination.name, "{refusal}");
@@ -116,8 +124,8 @@ impl Flow {
             }
             Err(_) => {
                 let (left, right) = events.split_at(events.len() / 2);
-                let mut outcomes = Box::pin(self.deliver(destination, attempt, left)).await;
-                outcomes.extend(Box::pin(self.deliver(destination, attempt, right)).await);
+                let mut outcomes = Box::pin(self.deliver(destination, attempt, left, traced)).await;
+                outcomes.extend(Box::pin(self.deliver(destination, attempt, right, traced)).await);
                 outcomes
             }
         }

@@ -8,7 +8,6 @@ use super::Generation;
 use super::happening::{What, reason};
 use super::plan::{Connection, Destination};
 use super::quality::score;
-use crate::clock::Millis;
 use crate::contract::{Change, Effect, kind};
 use crate::engine::{Outcome, Translation};
 use crate::metrics::{Kind, Stage};
@@ -18,16 +17,18 @@ use crate::store::{ReadGroup, StoredEvent, Told, Translated, TranslatedChange, V
 pub(super) struct Tale {
     kind: Kind,
     name: String,
+    /// So many changes or events were handed on.
+    sent: usize,
+    /// How long each accepted event took from its delivery.
+    told: Vec<Duration>,
     counts: Vec<Count>,
     whats: Vec<What>,
 }
 
 enum Count {
-    Sent(usize),
     Skipped(String),
     Parked(&'static str),
     Failed(Stage, &'static str),
-    Accepted(Option<Duration>),
 }
 
 /// What of a batch goes into every one of its tales.
@@ -40,24 +41,19 @@ struct Batch<'a> {
 
 impl Tale {
     fn new(kind: Kind, name: &str) -> Self {
-        Self { kind, name: name.to_owned(), counts: Vec::new(), whats: Vec::new() }
+        Self { kind, name: name.to_owned(), sent: 0, told: Vec::new(), counts: Vec::new(), whats: Vec::new() }
     }
 
     /// Counts it, and tells it to whoever listens.
     pub(super) fn tell(self, flow: &Flow) {
         let (kind, name, metrics) = (self.kind, self.name.as_str(), &flow.metrics);
+        metrics.sent(kind, name, self.sent);
+        self.told.into_iter().for_each(|took| metrics.told(took));
         for count in self.counts {
             match count {
-                Count::Sent(count) => metrics.sent(kind, name, count),
-                Count::Skipped(why) => metrics.skipped(kind, name, &why),
+                Count::Skipped(why) => metrics.skipped(kind, name, &why, 1),
                 Count::Parked(why) => metrics.parked(kind, name, why),
                 Count::Failed(stage, error_type) => metrics.failed(kind, name, stage, error_type),
-                Count::Accepted(took) => {
-                    metrics.sent(kind, name, 1);
-                    if let Some(took) = took {
-                        metrics.told(took);
-                    }
-                }
             }
         }
         for what in self.whats {
@@ -78,7 +74,7 @@ fn of_group(connection: &Connection, group: &ReadGroup, batch: &Batch<'_>) -> Ta
     for delivery in &group.deliveries {
         let (outcome, changes, why) = match &delivery.answer {
             Told::Changes(changes) => {
-                tale.counts.push(Count::Sent(changes.len()));
+                tale.sent += changes.len();
                 ("changes", changes.len(), None)
             }
             Told::Silent(code) => {
@@ -125,7 +121,7 @@ pub(super) fn of_translated(
         let (mut events, mut rules) = (Vec::new(), Vec::new());
         let (outcome, why) = match &item.answer {
             Translated::Events(wanted) => {
-                tale.counts.push(Count::Sent(wanted.len()));
+                tale.sent += wanted.len();
                 events.extend(wanted.iter().map(|event| event.name.clone()));
                 for event in wanted {
                     if !rules.contains(&event.rule) {
@@ -164,12 +160,12 @@ pub(super) fn of_translated(
     tale
 }
 
-/// The tale of a batch of events: what became of each, and the platform's word where it was asked.
+/// The tale of a batch of events: the verdict on each by its row, and the kind of error that the platform's word is, where it was asked and is one.
 pub(super) fn of_shipped(
     flow: &Flow,
     destination: &Destination,
-    events: &[(StoredEventNote, Option<&'static str>)],
-    verdicts: &HashMap<i64, Verdict>,
+    events: &[(StoredEvent, Option<&'static str>)],
+    verdicts: &HashMap<i64, &Verdict>,
     took: Duration,
 ) -> Tale {
     let mut tale = Tale::new(Kind::Sink, &destination.name);
@@ -181,7 +177,8 @@ pub(super) fn of_shipped(
         tale.counts.extend(error_type.map(|error_type| Count::Failed(Stage::Sending, error_type)));
         let (outcome, why) = match verdict {
             Verdict::Done { .. } => {
-                tale.counts.push(Count::Accepted(since.map(Duration::from_millis)));
+                tale.sent += 1;
+                tale.told.extend(since.map(Duration::from_millis));
                 ("told", None)
             }
             Verdict::Retry { reason, .. } => ("retry", Some(reason)),
@@ -201,7 +198,7 @@ pub(super) fn of_shipped(
                 delivery: event.delivery.as_ref().map(|(id, _)| id.clone()),
                 outcome: outcome.to_owned(),
                 reason: why.and_then(|why| reason(why)),
-                tries: event.tries,
+                tries: event.tries + 1,
                 digest: digest.clone(),
                 latency_ms: millis(took),
                 since_received_ms: since,
@@ -209,29 +206,6 @@ pub(super) fn of_shipped(
         }
     }
     tale
-}
-
-/// What is told of an event once it has been handed over.
-pub(super) struct StoredEventNote {
-    row: i64,
-    event_id: String,
-    name: String,
-    rule: String,
-    tries: u32,
-    delivery: Option<(String, Millis)>,
-}
-
-impl From<&StoredEvent> for StoredEventNote {
-    fn from(event: &StoredEvent) -> Self {
-        Self {
-            row: event.row,
-            event_id: event.event_id.clone(),
-            name: event.name.clone(),
-            rule: event.rule.clone(),
-            tries: event.tries + 1,
-            delivery: event.delivery.clone(),
-        }
-    }
 }
 
 /// The kind of error that an outcome is, if it is one.

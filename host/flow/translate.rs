@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::plan::Connection;
-use super::{Flow, What, execute, tale};
+use super::{Flow, Generation, What, execute, tale};
 use crate::clock::Millis;
-use crate::contract::{Change, Effect, Membership, Proposal, Trigger, kind, skip_code};
+use crate::contract::{Change, Effect, Membership, Proposal, Skip, Trigger, kind, skip_code};
 use crate::engine::{Fault, FaultKind, Mapper, Meter, Translation};
 use crate::metrics::Kind;
 use crate::store::{
@@ -24,10 +24,10 @@ impl Flow {
     /// Translates one batch; how many changes it held.
     pub async fn translate_once(&self, name: &str) -> Result<usize, StoreError> {
         let Some(connection) = self.plan().connections.get(name).cloned() else { return Ok(0) };
-        let Some(generation) = self.generation_of(&connection) else { return Ok(0) };
         if self.is_paused(name) {
             return Ok(0);
         }
+        let Some(generation) = self.generation_or_laid(&connection).await else { return Ok(0) };
         let claimed = self.store.claim_changes(name, self.clock.now_ms(), BATCH).await?;
         let count = claimed.len();
         if count == 0 {
@@ -51,27 +51,19 @@ impl Flow {
                 }
             }
         }
-        let shadow = self.shadows.of(&connection);
+        // Where a stage is live there is nothing to compare it with; whether it breaks there is told to its shadow, whatever that looks at.
+        let staged = self.is_staged(&connection);
+        let shadow = if staged { self.shadows.get(&connection.mapper) } else { self.shadows.of(&connection) };
         let (answers, live_ns) = match &shadow {
             None => (translate_each(&generation.mapper, &changes).await, 0),
             Some(_) => timed(translate_each(&generation.mapper, &changes)).await,
         };
-        let seen = match &shadow {
-            // Where it is live there is nothing to compare it with.
-            Some(shadow) if self.is_staged(&connection) => {
-                shadow.note_stage(&answers);
-                Vec::new()
-            }
-            Some(shadow) => shadow.copy(&rows, &changes, &answers),
-            None => Vec::new(),
-        };
-        let live_ns = live_ns * seen.len() as u64 / changes.len().max(1) as u64;
         if let Some(estimate) = tale::quality_of(&answers) {
             connection.destinations.iter().for_each(|to| self.metrics.quality(&to.name, estimate));
         }
-        let kinds = tale::kinds(&rows, &changes);
-        let answered = rows.into_iter().zip(changes).zip(answers);
-        items.extend(answered.map(|((row, change), answer)| settled(&connection, row, &change, answer)));
+        let kinds = if self.is_followed() { tale::kinds(&rows, &changes) } else { HashMap::new() };
+        let answered = rows.iter().zip(&changes).zip(&answers);
+        items.extend(answered.map(|((row, change), answer)| settled(&connection, *row, change, answer)));
         let deliveries = self.deliveries_of(&items).await?;
         let tale = tale::of_translated(&connection, &generation, &items, &kinds, deliveries.as_ref(), began.elapsed());
         let settlement = TranslationSettlement { generation: generation.id, now: self.clock.now_ms(), items };
@@ -89,8 +81,10 @@ impl Flow {
             );
         }
         tale.tell(self);
-        if let Some(shadow) = shadow {
-            shadow.offer(seen, live_ns);
+        match shadow {
+            Some(shadow) if staged => shadow.note_stage(&answers),
+            Some(shadow) => shadow.offer(&connection, rows, changes, answers, live_ns),
+            None => {}
         }
         self.wake.ship.notify_one();
         self.wake.execute.notify_one();
@@ -104,6 +98,20 @@ impl Flow {
             return Ok(None);
         }
         self.store.first_deliveries(items.iter().map(|item| item.row).collect()).await.map(Some)
+    }
+}
+
+impl Flow {
+    /// The generation that translates a connection's changes now. An overlay that came while another generation became live is laid over that one here.
+    async fn generation_or_laid(&self, connection: &Connection) -> Option<Arc<Generation>> {
+        let found = self.generation_of(connection);
+        if found.is_some() || connection.overlay.is_none() {
+            return found;
+        }
+        if let Err(error) = self.lay_overlays(&self.plan()).await {
+            tracing::error!(connection = %connection.name, %error, "its changes wait: its overlay cannot be laid over its mapper's settings");
+        }
+        self.generation_of(connection)
     }
 }
 
@@ -143,20 +151,20 @@ pub(super) fn settled(
     connection: &Connection,
     row: i64,
     change: &Change,
-    answer: Result<Translation, Fault>,
+    answer: &Result<Translation, Fault>,
 ) -> TranslatedChange {
     let (mut commands, mut wishes) = (Vec::new(), Vec::new());
     let answer = match answer {
-        Ok(Ok(proposals)) => match effects(connection, change, &proposals) {
+        Ok(Ok(proposals)) => match effects(connection, change, proposals) {
             Ok((events, wanted)) => {
                 wishes = wanted;
-                commands = execute::wanted(connection, change, &proposals);
+                commands = execute::wanted(connection, change, proposals);
                 events
             }
             Err(reason) => Translated::Dead { reason },
         },
-        Ok(Err(skip)) => {
-            Translated::Skip { code: skip_code(skip.code).to_owned(), rule: skip.rule, reason: skip.reason }
+        Ok(Err(Skip { code, rule, reason })) => {
+            Translated::Skip { code: skip_code(*code).to_owned(), rule: rule.clone(), reason: reason.clone() }
         }
         Err(fault) => {
             tracing::warn!(connection = %connection.name, kind = kind(&change.trigger), fault = %fault, "one change breaks the mapper");

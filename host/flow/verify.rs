@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::compare::difference;
 use super::translate::translate_each;
-use super::{Flow, SwapError};
-use crate::contract::{Change, ConversionEvent, Effect, Proposal, skip_code};
+use super::{Connection, Flow, SwapError, execute};
+use crate::contract::{Change, ConversionEvent, Effect, Membership, Proposal, skip_code};
 use crate::engine::{Fault, Mapper, Translation};
-use crate::store::{Generation, Provable, ProvableEvent, Proven, Window};
+use crate::store::{Generation, NewCommand, Provable, ProvableCommand, ProvableEvent, ProvableWish, Proven, Window};
 
 /// Changes that one look at the past takes.
 const BATCH: usize = 256;
@@ -38,6 +38,10 @@ pub struct Proof {
     pub changes: u64,
     /// Events that were compared, byte for byte.
     pub events: u64,
+    /// Commands to the CRM that were compared.
+    pub commands: u64,
+    /// Places in audiences that were compared: of each, what is wanted now.
+    pub members: u64,
     /// Skips that were compared.
     pub skips: u64,
     /// Changes of which something did not come out again.
@@ -57,7 +61,7 @@ pub struct Unequal {
     pub id: String,
     /// Where it happened.
     pub connection: String,
-    /// How a person names the event, where it is about one: `e12`.
+    /// How a person names the event or the command, where it is about one: `e12`, `k5`.
     pub event: Option<String>,
     /// The generation that made it.
     pub generation: i64,
@@ -67,6 +71,27 @@ pub struct Unequal {
 
 /// A mapper as it was, twice: each is asked in another order, so that one that keeps something between calls is found.
 struct Twins(Mapper, Mapper);
+
+/// What a change's own mapper says of it now.
+struct Expected<'a> {
+    change: &'a Change,
+    /// Whose configuration writes events back; none where it is no more.
+    connection: Option<&'a Connection>,
+    answer: &'a Result<Translation, Fault>,
+    /// The same, asked in another order.
+    again: &'a Result<Translation, Fault>,
+}
+
+impl Expected<'_> {
+    /// Everything that the CRM is to be told.
+    fn commands(&self) -> Vec<NewCommand> {
+        let Ok(Ok(proposals)) = self.answer else { return Vec::new() };
+        match self.connection {
+            Some(connection) => execute::wanted(connection, self.change, proposals),
+            None => execute::asked(self.change, proposals),
+        }
+    }
+}
 
 /// What is known so far.
 struct Court {
@@ -115,6 +140,8 @@ impl Flow {
                 continue;
             };
             let mut made: BTreeSet<i64> = provable.events.iter().map(|event| event.generation).collect();
+            made.extend(provable.commands.iter().map(|command| command.generation));
+            made.extend(provable.wishes.iter().map(|wish| wish.generation));
             if made.is_empty() || provable.proven != Proven::Told {
                 made.insert(provable.generation);
             }
@@ -135,8 +162,10 @@ impl Flow {
             let answers = translate_each(one, &changes).await;
             let mut again = translate_each(other, &backwards).await;
             again.reverse();
-            for (((provable, _), answer), again) in items.iter().zip(answers).zip(again) {
-                court.judge(provable, generation, &answer, &again, &mut unequal);
+            for (((provable, change), answer), again) in items.iter().zip(answers).zip(again) {
+                let written_back = self.plan().connections.get(&change.connection).cloned();
+                let expected = Expected { change, connection: written_back.as_deref(), answer: &answer, again: &again };
+                court.judge(provable, generation, expected, &mut unequal);
             }
         }
         court.proof.changes += proven.len() as u64;
@@ -168,14 +197,8 @@ impl Flow {
 }
 
 impl Court {
-    fn judge(
-        &mut self,
-        provable: &Provable,
-        generation: i64,
-        answer: &Result<Translation, Fault>,
-        again: &Result<Translation, Fault>,
-        unequal: &mut BTreeSet<i64>,
-    ) {
+    fn judge(&mut self, provable: &Provable, generation: i64, expected: Expected<'_>, unequal: &mut BTreeSet<i64>) {
+        let Expected { answer, again, .. } = expected;
         let twice = difference(answer, again);
         if !twice.is_none() {
             let what = format!("its mapper keeps something between calls: asked twice, {}", twice.line());
@@ -187,9 +210,10 @@ impl Court {
         for event in &events {
             self.proof.events += 1;
             if let Some(what) = of_event(event, answer) {
-                self.name(provable, Some(event.row), generation, what, unequal);
+                self.name(provable, Some(format!("e{}", event.row)), generation, what, unequal);
             }
         }
+        let besides = self.judge_besides(provable, generation, &expected, unequal);
         if let (Proven::Skipped(code, rule), true) = (&provable.proven, generation == provable.generation) {
             self.proof.skips += 1;
             let none = || (Some("no-rule".to_owned()), None);
@@ -202,15 +226,44 @@ impl Court {
                 let stored = code.as_deref().unwrap_or_default();
                 self.name(provable, None, generation, format!("the skip {stored} does not come out again"), unequal);
             }
-        } else if let (Err(fault), true) = (answer, events.is_empty()) {
+        } else if let (Err(fault), true) = (answer, events.is_empty() && besides == 0) {
             self.name(provable, None, generation, format!("its mapper breaks: {}", fault.line()), unequal);
         }
+    }
+
+    /// Judges what was asked for besides events; how much that was.
+    fn judge_besides(
+        &mut self,
+        provable: &Provable,
+        generation: i64,
+        expected: &Expected<'_>,
+        unequal: &mut BTreeSet<i64>,
+    ) -> usize {
+        let commands: Vec<&ProvableCommand> =
+            provable.commands.iter().filter(|command| command.generation == generation).collect();
+        let again = if commands.is_empty() { Vec::new() } else { expected.commands() };
+        for command in &commands {
+            self.proof.commands += 1;
+            if let Some(what) = of_command(command, &again) {
+                self.name(provable, Some(format!("k{}", command.row)), generation, what, unequal);
+            }
+        }
+        let wishes = provable.wishes.iter().filter(|wish| wish.generation == generation);
+        let mut count = commands.len();
+        for wish in wishes {
+            count += 1;
+            self.proof.members += 1;
+            if let Some(what) = of_wish(wish, expected.answer) {
+                self.name(provable, None, generation, format!("audience {}: {what}", wish.audience), unequal);
+            }
+        }
+        count
     }
 
     fn name(
         &mut self,
         provable: &Provable,
-        event: Option<i64>,
+        event: Option<String>,
         generation: i64,
         what: String,
         unequal: &mut BTreeSet<i64>,
@@ -222,7 +275,7 @@ impl Court {
                 change: format!("c{}", change.row),
                 id: change.id.clone(),
                 connection: change.connection.clone(),
-                event: event.map(|row| format!("e{row}")),
+                event,
                 generation,
                 what,
             });
@@ -254,5 +307,48 @@ fn of_event(stored: &ProvableEvent, answer: &Result<Translation, Fault>) -> Opti
     };
     let before = Proposal { effect: Effect::Convert(before), ..proposal.clone() };
     let how = difference(&Ok(Ok(vec![before])), &Ok(Ok(vec![proposal.clone()])));
+    Some(if how.is_none() { "its bytes differ".to_owned() } else { how.line() })
+}
+
+/// What is the matter with a stored command, if anything. What the configuration wrote back, and writes back no more, is no mapper's.
+fn of_command(stored: &ProvableCommand, again: &[NewCommand]) -> Option<String> {
+    let Some(bytes) = &stored.bytes else { return Some("the command's sealed bytes do not open".to_owned()) };
+    match again.iter().find(|command| command.key == stored.key) {
+        None if stored.follows => None,
+        None => Some(format!("the command {} does not come out again", stored.name)),
+        Some(command) if command.rule != stored.rule => Some("it comes out under another rule".to_owned()),
+        Some(command) => (command.bytes != *bytes).then(|| "its bytes differ".to_owned()),
+    }
+}
+
+/// What is the matter with what is wanted of a place in an audience, if anything.
+fn of_wish(stored: &ProvableWish, answer: &Result<Translation, Fault>) -> Option<String> {
+    let Some(bytes) = &stored.bytes else { return Some("its sealed bytes do not open".to_owned()) };
+    let proposals = match answer {
+        Ok(Ok(proposals)) => proposals.as_slice(),
+        Ok(Err(skip)) => return Some(format!("it does not come out again: skipped as {}", skip_code(skip.code))),
+        Err(fault) => return Some(format!("it does not come out again: {}", fault.line())),
+    };
+    let of_it = |proposal: &&Proposal| match &proposal.effect {
+        Effect::Audience(wanted) => {
+            wanted.audience == stored.audience && (wanted.membership == Membership::Join) == stored.join
+        }
+        Effect::Convert(_) | Effect::Command(_) => false,
+    };
+    // Where several rules say the same, the last one stands.
+    let Some(again) = proposals.iter().filter(of_it).rfind(|proposal| proposal.rule == stored.rule) else {
+        let other = proposals.iter().any(|proposal| of_it(&proposal));
+        let what = if other { "it comes out under another rule" } else { "it does not come out again" };
+        return Some(what.to_owned());
+    };
+    let Effect::Audience(wanted) = &again.effect else { return None };
+    if serde_json::to_vec(&wanted.user_data).is_ok_and(|again| again == *bytes) {
+        return None;
+    }
+    let Ok(person) = serde_json::from_slice(bytes) else { return Some("what is stored cannot be read".to_owned()) };
+    let mut before = wanted.clone();
+    before.user_data = person;
+    let before = Proposal { effect: Effect::Audience(before), ..again.clone() };
+    let how = difference(&Ok(Ok(vec![before])), &Ok(Ok(vec![again.clone()])));
     Some(if how.is_none() { "its bytes differ".to_owned() } else { how.line() })
 }

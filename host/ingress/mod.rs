@@ -131,14 +131,15 @@ impl Ingress {
             self.flow.store.probe(now).await.map_err(Refusal::Store)?;
             return Ok(Taken::Trial { connection: incoming.connection });
         }
-        let (source, connection, sent_as) =
-            (incoming.source.clone(), incoming.connection.clone(), incoming.webhook_id.clone());
+        // Told to nobody, it need not be known once the delivery is the store's.
+        let told = self.flow.is_followed().then(|| (incoming.connection.clone(), incoming.webhook_id.clone()));
         let put = self.flow.store.put(incoming).await.map_err(Refusal::Store)?;
         if matches!(put, Put::Stored { .. }) {
             self.flow.intake.note_one();
+            self.flow.intake.note_heard(now);
             if unmet { &self.flow.wake.meet } else { &self.flow.wake.read }.notify_one();
         }
-        Ok(Taken::Put { put, source, connection, webhook_id: sent_as })
+        Ok(Taken::Put { put, told })
     }
 
     /// Whether these bytes are the test webhook that an operator asked for a moment ago, signed as it was. It goes the way of every other up to
@@ -148,9 +149,7 @@ impl Ingress {
         let verifiers = Verifier::of(&[scheme], None, false).unwrap_or_default();
         verify::judge(&verifiers, headers, body) == Judgement::Genuine
     }
-}
 
-impl Ingress {
     /// Counts a webhook that was not taken, by its source if that is one of ours.
     fn count_refusal(&self, source: &str, refusal: &Refusal) {
         let source = if self.hooks.load().contains_key(source) { source } else { "unknown" };
@@ -162,14 +161,11 @@ impl Ingress {
 enum Taken {
     Put {
         put: Put,
-        source: String,
-        connection: Option<String>,
-        webhook_id: String,
+        /// Its connection and its webhook id, where somebody follows what happens.
+        told: Option<(Option<String>, String)>,
     },
     /// It was a test of ours: it would have been kept.
-    Trial {
-        connection: Option<String>,
-    },
+    Trial { connection: Option<String> },
 }
 
 /// Why a webhook was not taken.
@@ -240,25 +236,28 @@ async fn receive(State(ingress): State<Arc<Ingress>>, Path(source): Path<String>
     let taken = ingress.take(&source, parts.headers, body).await;
     // The name is the sender's own word until a hook of that name was found.
     if taken.is_ok() {
-        let latency_ms = began.elapsed().as_millis() as u64;
-        ingress.flow.metrics.stepped("receive", began.elapsed());
+        let took = began.elapsed();
+        let latency_ms = took.as_millis() as u64;
+        ingress.flow.metrics.stepped("receive", took);
         tracing::debug!(step = "receive", lane = %source, items = 1, latency_ms, "a webhook is taken");
     }
     match taken {
         Ok(Taken::Trial { connection }) => axum::Json(json!({"trial": true, "connection": connection})).into_response(),
-        Ok(Taken::Put { put, source, connection, webhook_id }) => {
+        Ok(Taken::Put { put, told }) => {
             ingress.flow.metrics.received(Kind::Source, &source, 1);
             let Put::Stored { delivery } = put else {
-                ingress.flow.metrics.skipped(Kind::Source, &source, "repeated");
+                ingress.flow.metrics.skipped(Kind::Source, &source, "repeated", 1);
                 return axum::Json(json!({"known": true})).into_response();
             };
-            ingress.flow.tell(|| What::Received {
-                source,
-                connection,
-                delivery: delivery.clone(),
-                webhook_id,
-                latency_ms: began.elapsed().as_millis() as u64,
-            });
+            if let Some((connection, webhook_id)) = told {
+                ingress.flow.tell(|| What::Received {
+                    source,
+                    connection,
+                    delivery: delivery.clone(),
+                    webhook_id,
+                    latency_ms: began.elapsed().as_millis() as u64,
+                });
+            }
             axum::Json(json!({"delivery": delivery})).into_response()
         }
         Err(refusal) => {
@@ -268,11 +267,8 @@ async fn receive(State(ingress): State<Arc<Ingress>>, Path(source): Path<String>
     }
 }
 
-async fn ready(State(ingress): State<Arc<Ingress>>) -> Response {
-    match ingress.flow.readiness().unready().as_slice() {
-        [] => "ready\n".into_response(),
-        reasons => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", reasons.join("; "))).into_response(),
-    }
+async fn ready(State(ingress): State<Arc<Ingress>>) -> Result<&'static str, (StatusCode, String)> {
+    ingress.flow.readiness().answer().map_err(|reasons| (StatusCode::SERVICE_UNAVAILABLE, reasons))
 }
 
 /// The headers a source may want to see. Signatures have done their work.

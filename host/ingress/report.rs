@@ -107,6 +107,7 @@ impl Ingress {
         match self.flow.store.report(incoming).await.map_err(Refusal::Store)? {
             Taken::Stored { delivery } => {
                 self.flow.intake.note_one();
+                self.flow.intake.note_heard(now);
                 self.flow.metrics.received(Kind::Source, &reporter.source, 1);
                 self.flow.tell(|| What::Received {
                     source: reporter.source.clone(),

@@ -8,7 +8,7 @@ mod guest;
 mod labels;
 mod picture;
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
@@ -62,9 +62,11 @@ pub struct Metrics {
     deliveries: Histogram,
     requests: Durations<Request>,
     throttled: Family<Of, Counter>,
+    throttled_in_all: AtomicU64,
     operations: Bounded,
     refreshes: Family<labels::Outcome, Counter>,
     brakes: Family<labels::Destination, Counter>,
+    untraced: Counter,
     quality: Family<labels::Destination, Level>,
     guests: Guests,
 }
@@ -97,6 +99,8 @@ impl Default for Metrics {
         let throttled = counter(&mut registry, "convey_requests_throttled", "Requests that a vendor answered with 429");
         let refreshes = counter(&mut registry, "convey_token_refreshes", "Refreshes of tokens, by how they ended");
         let brakes = counter(&mut registry, "convey_brakes", "How often a brake began to hold a rule");
+        let untraced = Counter::default();
+        registry.register("convey_trace_spans_dropped", "Steps that are in no trace", untraced.clone());
         let quality = Family::default();
         registry.register(
             "convey_emq_estimate",
@@ -115,9 +119,11 @@ impl Default for Metrics {
             deliveries,
             requests,
             throttled,
+            throttled_in_all: AtomicU64::new(0),
             operations,
             refreshes,
             brakes,
+            untraced,
             quality,
             guests,
         }
@@ -154,9 +160,11 @@ impl Metrics {
         self.sent.get_or_create(&Component::new(kind, name)).inc_by(count as u64);
     }
 
-    /// One went no further, on purpose: `reason` is one of the contract's or the host's words.
-    pub fn skipped(&self, kind: Kind, name: &str, reason: &str) {
-        self.discarded.get_or_create(&Discarded::new(kind, name, true, reason)).inc();
+    /// So many went no further, on purpose: `reason` is one of the contract's or the host's words.
+    pub fn skipped(&self, kind: Kind, name: &str, reason: &str, count: u64) {
+        if count > 0 {
+            self.discarded.get_or_create(&Discarded::new(kind, name, true, reason)).inc_by(count);
+        }
     }
 
     /// One went no further although it should have: it is parked, or too late. `reason` is one of the host's words.
@@ -185,6 +193,7 @@ impl Metrics {
         let request = Request { component_id: component.to_owned(), operation, status: labels::class(status) };
         self.requests.get_or_create(&request).observe(took.as_secs_f64());
         if status == Some(429) {
+            self.throttled_in_all.fetch_add(1, Ordering::Relaxed);
             self.throttled.get_or_create(&Of { component_id: component.to_owned() }).inc();
         }
     }
@@ -192,6 +201,22 @@ impl Metrics {
     /// A token was refreshed, or was not: `outcome` is one of the host's words.
     pub fn refreshed(&self, outcome: &'static str) {
         self.refreshes.get_or_create(&labels::Outcome { outcome }).inc();
+    }
+
+    /// Refreshes of tokens that failed since the program began.
+    pub fn failed_refreshes_so_far(&self) -> u64 {
+        let of = |outcome| self.refreshes.get(&labels::Outcome { outcome }).map_or(0, |count| count.get());
+        of("refused") + of("unavailable")
+    }
+
+    /// Answers of 429 since the program began.
+    pub fn throttled_so_far(&self) -> u64 {
+        self.throttled_in_all.load(Ordering::Relaxed)
+    }
+
+    /// So many steps are in no trace: the collector did not take them, or sending them did not keep up.
+    pub fn untraced(&self, count: u64) {
+        self.untraced.inc_by(count);
     }
 
     /// The brake began to hold a rule of a destination.
@@ -237,7 +262,7 @@ mod tests {
     fn what_is_counted_is_told_in_words_that_scrapers_read() {
         let metrics = Metrics::default();
         metrics.received(Kind::Source, "crm", 3);
-        metrics.skipped(Kind::Transform, "default", "no-rule");
+        metrics.skipped(Kind::Transform, "default", "no-rule", 1);
         metrics.failed(Kind::Sink, "ads", Stage::Sending, "unavailable");
         metrics.requested("sink.meta", "POST /x", Some(503), Duration::from_millis(20));
         metrics.requested("sink.meta", "POST /x", Some(429), Duration::from_millis(20));

@@ -30,8 +30,10 @@ pub struct NewGeneration {
     pub diff: Option<String>,
     /// When it became live.
     pub started_at: Millis,
-    /// The one connection it is for; none: all of its mapper's.
+    /// The connections it is for, as a JSON list; none: all of its mapper's.
     pub connection: Option<String>,
+    /// The generation over whose settings an overlay is laid; none: these are its own.
+    pub base: Option<i64>,
 }
 
 /// A generation as it was written down.
@@ -54,12 +56,31 @@ impl Generation {
 }
 
 impl Store {
-    /// Writes a generation down; the newest is the live one. Returns its number.
+    /// Writes a generation down, and what overlays make of it, in one transaction; the newest that is for all connections is the live one. Returns its
+    /// number, and theirs in their order.
+    ///
+    /// # Errors
+    /// As the disk has it; then none is written.
+    pub async fn commit_generation(
+        &self,
+        new: NewGeneration,
+        overlaid: Vec<NewGeneration>,
+    ) -> Result<(i64, Vec<i64>), StoreError> {
+        self.write("commit_generation", new.settings.len(), move |rows| rows.add_generations(&new, &overlaid)).await
+    }
+
+    /// Writes down what an overlay makes of a generation that is there already; its number. One with the same settings is taken as it is.
     ///
     /// # Errors
     /// As the disk has it.
-    pub async fn commit_generation(&self, new: NewGeneration) -> Result<i64, StoreError> {
-        self.write("commit_generation", new.settings.len(), move |rows| rows.add_generation(&new)).await
+    pub async fn put_overlaid(&self, base: i64, new: NewGeneration) -> Result<i64, StoreError> {
+        self.write("put_overlaid", new.settings.len(), move |rows| {
+            let mut known =
+                rows.db.prepare_cached("SELECT id FROM generation WHERE base = ?1 AND settings_hash = ?2 LIMIT 1")?;
+            let known = known.query_row(params![base, new.settings_hash], |row| row.get(0)).optional()?;
+            known.map_or_else(|| rows.add_generation(&new, Some(base)), Ok)
+        })
+        .await
     }
 
     /// The newest `limit` generations, newest first.
@@ -68,27 +89,24 @@ impl Store {
     /// As the database has it.
     pub async fn generations(&self, limit: usize) -> Result<Vec<Generation>, StoreError> {
         self.read(move |rows| {
-            let mut query = rows.db.prepare_cached(
-                "SELECT id, mapper, mapper_digest, settings, settings_hash, origin, who, note, cases, diff, started_at,
-                        connection, recalled_at
-                 FROM generation ORDER BY id DESC LIMIT ?1",
-            )?;
-            let found = query.query_map([int(limit as u64)], |row| {
-                let written = NewGeneration {
-                    mapper: row.get(1)?,
-                    mapper_digest: row.get(2)?,
-                    settings: row.get(3)?,
-                    settings_hash: row.get(4)?,
-                    origin: row.get(5)?,
-                    who: row.get(6)?,
-                    note: row.get(7)?,
-                    cases: row.get(8)?,
-                    diff: row.get(9)?,
-                    started_at: nat(row.get(10)?),
-                    connection: row.get(11)?,
-                };
-                Ok(Generation { id: row.get(0)?, written, recalled_at: row.get::<_, Option<i64>>(12)?.map(nat) })
-            })?;
+            let mut query = rows.db.prepare_cached(&format!("{COLUMNS} FROM generation ORDER BY id DESC LIMIT ?1"))?;
+            let found = query.query_map([int(limit as u64)], found)?;
+            Ok(found.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// The newest `limit` generations of a mapper's name, newest first, without what overlays made of them.
+    ///
+    /// # Errors
+    /// As the database has it.
+    pub async fn generations_of(&self, mapper: &str, limit: usize) -> Result<Vec<Generation>, StoreError> {
+        let mapper = mapper.to_owned();
+        self.read(move |rows| {
+            let mut query = rows.db.prepare_cached(&format!(
+                "{COLUMNS} FROM generation WHERE mapper = ?1 AND base IS NULL ORDER BY id DESC LIMIT ?2"
+            ))?;
+            let found = query.query_map(params![mapper, int(limit as u64)], found)?;
             Ok(found.collect::<Result<_, _>>()?)
         })
         .await
@@ -139,13 +157,45 @@ impl Store {
     }
 }
 
+const COLUMNS: &str =
+    "SELECT id, mapper, mapper_digest, settings, settings_hash, origin, who, note, cases, diff, started_at,
+    connection, recalled_at, base";
+
+fn found(row: &rusqlite::Row<'_>) -> rusqlite::Result<Generation> {
+    let written = NewGeneration {
+        mapper: row.get(1)?,
+        mapper_digest: row.get(2)?,
+        settings: row.get(3)?,
+        settings_hash: row.get(4)?,
+        origin: row.get(5)?,
+        who: row.get(6)?,
+        note: row.get(7)?,
+        cases: row.get(8)?,
+        diff: row.get(9)?,
+        started_at: nat(row.get(10)?),
+        connection: row.get(11)?,
+        base: row.get(13)?,
+    };
+    Ok(Generation { id: row.get(0)?, written, recalled_at: row.get::<_, Option<i64>>(12)?.map(nat) })
+}
+
 impl Rows<'_> {
-    /// Writes a generation down.
-    pub(super) fn add_generation(&self, new: &NewGeneration) -> Result<i64, StoreError> {
+    /// Writes a generation down, and what overlays make of it.
+    pub(super) fn add_generations(
+        &self,
+        new: &NewGeneration,
+        overlaid: &[NewGeneration],
+    ) -> Result<(i64, Vec<i64>), StoreError> {
+        let id = self.add_generation(new, None)?;
+        let ids = overlaid.iter().map(|overlaid| self.add_generation(overlaid, Some(id)));
+        Ok((id, ids.collect::<Result<_, _>>()?))
+    }
+
+    fn add_generation(&self, new: &NewGeneration, base: Option<i64>) -> Result<i64, StoreError> {
         let mut add = self.db.prepare_cached(
             "INSERT INTO generation (mapper, mapper_digest, settings, settings_hash, origin, who, note, cases, diff,
-                                     started_at, connection)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                                     started_at, connection, base)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?;
         Ok(add.insert(params![
             new.mapper,
@@ -159,6 +209,7 @@ impl Rows<'_> {
             new.diff,
             int(new.started_at),
             new.connection,
+            base,
         ])?)
     }
 }

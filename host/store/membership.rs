@@ -162,8 +162,8 @@ impl Rows<'_> {
             self.db
                 .prepare_cached(
                     "INSERT INTO membership (destination, audience, subject, wanted, version, change, generation, rule,
-                                             occurred_at, state, due_at, sealed)
-                     VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?8, 'waiting', ?9, ?10)",
+                                             occurred_at, state, due_at, sealed, made_of)
+                     VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?8, 'waiting', ?9, ?10, ?5)",
                 )?
                 .execute(params![
                     wish.destination,
@@ -197,7 +197,7 @@ impl Rows<'_> {
         self.db
             .prepare_cached(
                 "UPDATE membership SET wanted = ?2, version = version + 1, change = ?3, generation = ?4, rule = ?5,
-                        occurred_at = ?6, due_at = ?7, tries = 0, reason = NULL, sealed = ?8,
+                        occurred_at = ?6, due_at = ?7, tries = 0, reason = NULL, sealed = ?8, made_of = ?3,
                         state = CASE WHEN state = 'in_flight' THEN state WHEN ?9 THEN 'done' ELSE 'waiting' END,
                         done_at = CASE WHEN ?9 THEN ?7 END
                  WHERE row = ?1",
@@ -249,7 +249,7 @@ impl Rows<'_> {
     pub(super) fn withdraw(&self, now: Millis, change: i64, owner: &Lookup, at: Millis) -> Result<(), StoreError> {
         self.db
             .prepare_cached(
-                "UPDATE membership SET wanted = 'leave', version = version + 1, change = ?3, rule = ?4, occurred_at = ?2,
+                "UPDATE membership SET wanted = 'leave', version = version + 1, change = ?3, rule = ?4, occurred_at = ?2, made_of = NULL,
                         due_at = ?5, tries = 0, reason = NULL, done_at = NULL,
                         state = CASE WHEN state = 'in_flight' THEN state ELSE 'waiting' END
                  WHERE subject = ?1 AND wanted = 'join' AND occurred_at <= ?2",

@@ -94,7 +94,7 @@ pub use outbox::{Claim, NewEvent, StoredEvent};
 pub use pace::{Done, Stretch};
 pub use pause::{Pause, PauseScope};
 pub use poll::{PollState, PollSummary, PolledPage, PutPage, Sweep};
-pub use proof::{Provable, ProvableEvent, Proven};
+pub use proof::{Provable, ProvableCommand, ProvableEvent, ProvableWish, Proven};
 pub use queue::{QueueFilter, QueueGroup, QueueKind, QueueRow, QueueState};
 pub use reading::{ReadDelivery, ReadGroup, ReadSettlement, Told};
 pub use recall::Recalled;

@@ -43,7 +43,7 @@ impl Rows<'_> {
             // An answer that is under way belongs to an earlier wish, and does not end this one.
             self.db
                 .prepare_cached(
-                    "UPDATE membership SET subject = ?2, wanted = 'leave', version = version + 1, rule = ?3, occurred_at = ?4,
+                    "UPDATE membership SET subject = ?2, made_of = NULL, wanted = 'leave', version = version + 1, rule = ?3, occurred_at = ?4,
                             due_at = ?4, tries = 0, reason = NULL, done_at = NULL, sealed = ?5, put_in = ?5, parting = ?4,
                             state = CASE WHEN state = 'in_flight' THEN state ELSE 'waiting' END
                      WHERE row = ?1",

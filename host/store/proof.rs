@@ -21,6 +21,10 @@ pub struct Provable {
     pub generation: i64,
     /// Its events, whoever made them.
     pub events: Vec<ProvableEvent>,
+    /// What the CRM was to be told of it.
+    pub commands: Vec<ProvableCommand>,
+    /// Places in audiences that are wanted because of it and of nothing since.
+    pub wishes: Vec<ProvableWish>,
 }
 
 /// What became of a change, as it is stored.
@@ -47,7 +51,45 @@ pub struct ProvableEvent {
     pub rule: String,
     /// The generation that made it.
     pub generation: i64,
+    /// Whether nobody was told: it is dead, expired or dropped.
+    pub untold: bool,
     /// The event itself; none where its sealed bytes do not open.
+    pub bytes: Option<Vec<u8>>,
+}
+
+/// A command as it is stored.
+#[derive(Clone)]
+pub struct ProvableCommand {
+    /// Its row.
+    pub row: i64,
+    /// What it derives from: the fact and the command itself.
+    pub key: String,
+    /// The command's name.
+    pub name: String,
+    /// The rule that asked for it.
+    pub rule: String,
+    /// The generation that did.
+    pub generation: i64,
+    /// Whether it waits, or waited, for an event: what the configuration writes back is such a one.
+    pub follows: bool,
+    /// The command itself; none where its sealed bytes do not open.
+    pub bytes: Option<Vec<u8>>,
+}
+
+/// What is wanted of a place in an audience, as it is stored.
+#[derive(Clone)]
+pub struct ProvableWish {
+    /// Where.
+    pub destination: String,
+    /// The audience.
+    pub audience: String,
+    /// In or out.
+    pub join: bool,
+    /// The rule that asked for it.
+    pub rule: String,
+    /// The generation that did.
+    pub generation: i64,
+    /// The person, as the platform takes them; none where the sealed bytes do not open.
     pub bytes: Option<Vec<u8>>,
 }
 
@@ -83,6 +125,14 @@ impl Store {
         .await
     }
 
+    /// The events of each of these changes, by its row, as they are stored.
+    ///
+    /// # Errors
+    /// As the database has it.
+    pub async fn events_of(&self, changes: Vec<i64>) -> Result<Vec<Vec<ProvableEvent>>, StoreError> {
+        self.read(move |rows| changes.iter().map(|change| rows.provable_events(*change)).collect()).await
+    }
+
     /// The same of what an event's id, a change's id or a name in the queue (`e12`, `c34`) means.
     ///
     /// # Errors
@@ -96,6 +146,10 @@ impl Store {
                     "change" => drop(changes.insert(row)),
                     "outbox" => {
                         let mut of = rows.db.prepare_cached("SELECT change FROM outbox WHERE row = ?1")?;
+                        changes.extend(of.query_row([row], |row| row.get::<_, i64>(0)).optional()?);
+                    }
+                    "wanted" => {
+                        let mut of = rows.db.prepare_cached("SELECT change FROM wanted WHERE row = ?1")?;
                         changes.extend(of.query_row([row], |row| row.get::<_, i64>(0)).optional()?);
                     }
                     _ => {}
@@ -127,14 +181,81 @@ impl Rows<'_> {
         let bare = sealed.0.clone();
         let (mut opened, _) = self.opened(vec![sealed])?;
         let events = self.provable_events(bare.row)?;
+        let (commands, wishes) = (self.provable_commands(&bare)?, self.provable_wishes(bare.row)?);
         let opens = !opened.is_empty();
-        Ok(Provable { change: opened.pop().unwrap_or(bare), opens, proven, generation, events })
+        Ok(Provable { change: opened.pop().unwrap_or(bare), opens, proven, generation, events, commands, wishes })
+    }
+
+    /// What sealed bytes hold; none where they do not open.
+    fn opened_or_none(
+        &self,
+        table: &'static str,
+        id: &[&str],
+        subject: &Lookup,
+        sealed: &[u8],
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.open(table, id, subject, sealed) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(StoreError::Vault(crate::vault::VaultError::Unopened { .. })) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn provable_commands(&self, change: &StoredChange) -> Result<Vec<ProvableCommand>, StoreError> {
+        let mut query = self.db.prepare_cached(
+            "SELECT row, key, name, rule, generation, event IS NOT NULL, subject, sealed FROM wanted
+             WHERE change = ?1 AND generation IS NOT NULL AND length(sealed) > 0 ORDER BY row",
+        )?;
+        let found = query.query_map([change.row], |row| {
+            let command = ProvableCommand {
+                row: row.get(0)?,
+                key: row.get(1)?,
+                name: row.get(2)?,
+                rule: row.get(3)?,
+                generation: row.get(4)?,
+                follows: row.get(5)?,
+                bytes: None,
+            };
+            Ok((command, row.get::<_, Lookup>(6)?, row.get::<_, Vec<u8>>(7)?))
+        })?;
+        let mut commands = Vec::new();
+        for row in found {
+            let (mut command, subject, sealed) = row?;
+            command.bytes = self.opened_or_none("wanted", &[&change.connection, &command.key], &subject, &sealed)?;
+            commands.push(command);
+        }
+        Ok(commands)
+    }
+
+    fn provable_wishes(&self, change: i64) -> Result<Vec<ProvableWish>, StoreError> {
+        let mut query = self.db.prepare_cached(
+            "SELECT destination, audience, wanted = 'join', rule, generation, subject, sealed FROM membership
+             WHERE made_of = ?1 AND length(sealed) > 0 ORDER BY row",
+        )?;
+        let found = query.query_map([change], |row| {
+            let wish = ProvableWish {
+                destination: row.get(0)?,
+                audience: row.get(1)?,
+                join: row.get(2)?,
+                rule: row.get(3)?,
+                generation: row.get(4)?,
+                bytes: None,
+            };
+            Ok((wish, row.get::<_, Lookup>(5)?, row.get::<_, Vec<u8>>(6)?))
+        })?;
+        let mut wishes = Vec::new();
+        for row in found {
+            let (mut wish, subject, sealed) = row?;
+            wish.bytes = self.opened_or_none("membership", &[&wish.destination, &wish.audience], &subject, &sealed)?;
+            wishes.push(wish);
+        }
+        Ok(wishes)
     }
 
     fn provable_events(&self, change: i64) -> Result<Vec<ProvableEvent>, StoreError> {
         let mut query = self.db.prepare_cached(
-            "SELECT row, destination, event_id, name, rule, generation, subject, sealed FROM outbox
-             WHERE change = ?1 AND length(sealed) > 0 ORDER BY row",
+            "SELECT row, destination, event_id, name, rule, generation, state IN ('dead', 'expired', 'dropped'), subject, sealed
+             FROM outbox WHERE change = ?1 AND length(sealed) > 0 ORDER BY row",
         )?;
         let found = query.query_map([change], |row| {
             let event = ProvableEvent {
@@ -144,18 +265,15 @@ impl Rows<'_> {
                 name: row.get(3)?,
                 rule: row.get(4)?,
                 generation: row.get(5)?,
+                untold: row.get(6)?,
                 bytes: None,
             };
-            Ok((event, row.get::<_, Lookup>(6)?, row.get::<_, Vec<u8>>(7)?))
+            Ok((event, row.get::<_, Lookup>(7)?, row.get::<_, Vec<u8>>(8)?))
         })?;
         let mut events = Vec::new();
         for row in found {
             let (mut event, subject, sealed) = row?;
-            match self.open("outbox", &[&event.destination, &event.event_id], &subject, &sealed) {
-                Ok(bytes) => event.bytes = Some(bytes),
-                Err(StoreError::Vault(crate::vault::VaultError::Unopened { .. })) => {}
-                Err(error) => return Err(error),
-            }
+            event.bytes = self.opened_or_none("outbox", &[&event.destination, &event.event_id], &subject, &sealed)?;
             events.push(event);
         }
         Ok(events)

@@ -167,7 +167,8 @@ impl Store {
             rows.count_commands(&mut status)?;
             rows.count_members(&mut status)?;
             rows.ask_after_connections(&mut status)?;
-            status.generation = rows.db.query_row("SELECT max(id) FROM generation", [], |row| row.get(0))?;
+            status.generation =
+                rows.db.query_row("SELECT max(id) FROM generation WHERE connection IS NULL", [], |row| row.get(0))?;
             Ok(status)
         })
         .await

@@ -188,8 +188,8 @@ impl Rows<'_> {
         self.db
             .prepare_cached(
                 "INSERT INTO wanted (connection, key, name, rule, change, event, state, reason, due_at, created_at,
-                                     subject, sealed)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11)",
+                                     subject, sealed, generation)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12)",
             )?
             .execute(params![
                 connection,
@@ -203,6 +203,7 @@ impl Rows<'_> {
                 int(settlement.now),
                 owner,
                 sealed,
+                settlement.generation,
             ])?;
         Ok(())
     }

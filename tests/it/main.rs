@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
 
 mod ads;
+mod alerts;
 mod audiences;
 mod authoring;
 mod brake;
@@ -37,6 +38,7 @@ mod misbehaving;
 mod official;
 mod once;
 mod outage;
+mod overlay;
 mod page;
 mod past;
 mod pause;
@@ -47,15 +49,20 @@ mod queue;
 mod rig;
 mod shadow;
 mod shadow_cost;
+mod shadow_load;
+mod shadow_stage;
 mod signals;
+mod signals_cost;
 mod signatures;
 mod sunset;
 mod swap;
 mod tap;
 mod templates;
 mod test_mode;
+mod traces;
 mod translate;
 mod vendor;
 mod verify;
+mod watching;
 mod wire;
 mod words;

@@ -160,8 +160,8 @@ async fn a_custom_field_that_a_connection_lacks_is_named() {
         ]);
         assert_eq!((&checked["lacking"], &checked["warnings"]), (&lacking, &json!([])), "{report}");
         let drift = json!([
-            {"field": mistyped, "lacking": 1, "of": 1},
-            {"field": "nobody-has-this", "lacking": 1, "of": 1},
+            {"field": mistyped, "lacking": 1, "of": 1, "connections": ["acme"]},
+            {"field": "nobody-has-this", "lacking": 1, "of": 1, "connections": ["acme"]},
         ]);
         assert_eq!(checked["drift"], drift, "{report}");
         assert_eq!(checked["remarks"].as_array().unwrap().len(), 3, "remarks are no problem: {report}");

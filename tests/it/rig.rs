@@ -88,6 +88,8 @@ pub struct Convey {
     log_format: &'static str,
     /// How far its clock is ahead of the machine's, in milliseconds; none: it has the machine's.
     ahead_ms: Option<u64>,
+    /// What else stands in its environment.
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Convey {
@@ -110,6 +112,7 @@ impl Convey {
             log: "convey=info,warn",
             log_format: "text",
             ahead_ms: None,
+            variables: Vec::new(),
         };
         convey.file("crm.token", &summary.crm_token);
         convey.file("ads.token", &summary.ads_token);
@@ -134,6 +137,12 @@ impl Convey {
         self
     }
 
+    /// What it logs besides what people want to read, as `CONVEY_LOG` has it.
+    pub fn log_at(mut self, log: &'static str) -> Self {
+        self.log = log;
+        self
+    }
+
     /// Gives it a clock that runs with the machine's and that [`Convey::pass`] moves on.
     pub fn on_a_clock(mut self) -> Self {
         self.ahead_ms = Some(0);
@@ -152,6 +161,12 @@ impl Convey {
             stdin.write_all(format!("{by_ms}\n").as_bytes()).await.unwrap();
             stdin.flush().await.unwrap();
         }
+    }
+
+    /// Puts a variable into its environment.
+    pub fn variable(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
+        self
     }
 
     /// A JSON object a line, for who reads the log.
@@ -215,6 +230,7 @@ impl Convey {
         command.args(["--format", "json", "run"]);
         self.surround(&mut command);
         command.env("CONVEY_LOG", self.log).env("CONVEY_LOG_FORMAT", self.log_format);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         if let Some(at) = crash_at {
             command.env("CONVEY_CRASH_AT", at);
         }
@@ -229,7 +245,14 @@ impl Convey {
     }
 
     fn surround(&self, command: &mut Command) {
-        for known in ["CONVEY_CONFIG", "CONVEY_CRASH_AT", "CONVEY_CLOCK_AHEAD_MS", "CONVEY_LOG", "CONVEY_LOG_FORMAT"] {
+        for known in [
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "CONVEY_CONFIG",
+            "CONVEY_CRASH_AT",
+            "CONVEY_CLOCK_AHEAD_MS",
+            "CONVEY_LOG",
+            "CONVEY_LOG_FORMAT",
+        ] {
             command.env_remove(known);
         }
         command.arg("--config").arg(self.folder.path().join("convey.toml")).stdin(Stdio::null());
@@ -276,15 +299,21 @@ impl Convey {
 
     /// The same for one that may take so long.
     pub async fn command_within(&self, patience: Duration, arguments: &[&str]) -> Said {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_convey"));
-        command.args(["--format", "json"]).args(arguments);
-        self.surround(&mut command);
+        let mut command = self.program(&[&["--format", "json"], arguments].concat());
         let output = timeout(patience, command.output()).await.expect("the command ends").unwrap();
         Said {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
+    }
+
+    /// A command against it as a person would type it, not yet started.
+    pub fn program(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_convey"));
+        command.args(arguments);
+        self.surround(&mut command);
+        command
     }
 
     /// What its admin door says of itself; none while nobody answers.

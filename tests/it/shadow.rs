@@ -8,7 +8,7 @@ use convey::sandbox::{Kind, Play, Sandbox};
 use serde_json::{Value, json};
 
 use crate::guests;
-use crate::rig::{Convey, ROOM, eventually, sandbox, second_connection};
+use crate::rig::{Convey, ROOM, eventually, sandbox};
 use crate::wire::{Letter, letters_of};
 
 const BEFORE: &str = r#"
@@ -31,7 +31,7 @@ event = { name = "Lead", value = "{20.0}", currency = "EUR", data = { tier = "si
 "#;
 
 pub const LEADS: &str = "[events]\ncontact-created = \"Lead\"\n";
-const WRONG: &str = "[events]\ncontact-created = \"Wrong\"\n";
+pub const WRONG: &str = "[events]\ncontact-created = \"Wrong\"\n";
 
 /// A convey whose mapper has these settings.
 pub async fn started(sandbox: &Sandbox, settings: &str) -> Convey {
@@ -45,7 +45,7 @@ pub async fn started(sandbox: &Sandbox, settings: &str) -> Convey {
     convey
 }
 
-async fn report(convey: &Convey) -> Value {
+pub async fn report(convey: &Convey) -> Value {
     convey.command(&["shadow", "report"]).await.json()
 }
 
@@ -61,7 +61,7 @@ pub async fn compared(convey: &Convey, count: u64) -> Value {
     .await
 }
 
-async fn send(convey: &Convey, letters: &[Letter]) {
+pub async fn send(convey: &Convey, letters: &[Letter]) {
     for letter in letters {
         letter.insist(&convey.hook()).await;
     }
@@ -74,12 +74,12 @@ async fn mark(convey: &Convey, letter: &Letter) {
     convey.command(&["crm", "tag", "add", &contact, "misbehave"]).await.json();
 }
 
-fn names(sandbox: &Sandbox) -> BTreeSet<String> {
+pub fn names(sandbox: &Sandbox) -> BTreeSet<String> {
     let all = sandbox.accepted(0);
     all.iter().map(|accepted| accepted.event["event_name"].as_str().unwrap().to_owned()).collect()
 }
 
-async fn origins(convey: &Convey) -> Vec<String> {
+pub async fn origins(convey: &Convey) -> Vec<String> {
     let history = convey.command(&["mapper", "history"]).await.json();
     history.as_array().unwrap().iter().map(|row| row["origin"].as_str().unwrap().to_owned()).collect()
 }
@@ -293,6 +293,26 @@ async fn the_past_is_asked_with_another_mapping_and_only_the_difference_is_sent(
     assert_eq!(sandbox.accepted(0).len() as u64, count);
     let again = convey.command(&[&asked[..], &["--send"]].concat()).await.json();
     assert_eq!((&again["sent"], &again["told_before"]), (&0.into(), &count.into()), "{again}");
+    assert_eq!(again["otherwise"]["different"], 0, "{again}");
+    // Told events that another mapping would tell otherwise are counted by their place, and stay as they were told.
+    let worth = convey.file(
+        "worth.toml",
+        "[[rule]]\nname = \"lead\"\non = [\"contact-created\"]\nevent = { name = \"Lead\", value = \"{5.0}\", currency = \"EUR\", data = { tier = \"gold\" } }\n",
+    );
+    let worth = ["replay", "--since", "3d", "--settings", worth.to_str().unwrap()];
+    let told = sandbox.accepted(0).len();
+    let would = convey.command(&[&worth[..], &["--dry-run"]].concat()).await.json();
+    assert_eq!((&would["otherwise"]["different"], &would["sent"]), (&count.into(), &0.into()), "{would}");
+    let added = json!({"added": count, "removed": 0, "different": 0});
+    assert_eq!(would["otherwise"]["paths"]["convert.custom_data.tier"], added, "{would}");
+    assert_eq!(would["otherwise"]["paths"]["convert.value"], added, "{would}");
+    let sent = convey.command(&[&worth[..], &["--send"]].concat()).await.json();
+    convey.drained().await;
+    assert_eq!((&sent["sent"], sandbox.accepted(0).len()), (&0.into(), told), "an id is told once: {sent}");
+    let nothing = convey.file("nothing.toml", "[events]\nopportunity-won = \"Purchase\"\n");
+    let none = ["replay", "--since", "3d", "--settings", nothing.to_str().unwrap(), "--dry-run"];
+    let would = convey.command(&none).await.json();
+    assert_eq!(would["otherwise"]["removed"], json!({"convert Lead": count}), "{would}");
     let live = convey.status().await.unwrap()["mappers"]["default"]["generation"].clone();
     let history = convey.command(&["mapper", "history"]).await.json();
     let config = history.as_array().unwrap().iter().find(|row| row["origin"] == "config").unwrap();
@@ -341,57 +361,6 @@ async fn a_shadow_its_promotion_and_the_way_back_under_load_lose_and_double_noth
     book.assert_exact(&book.event_ids(), &accepted);
     assert_eq!(accepted.len(), book.event_ids().len());
     assert!(names(&sandbox).len() == 2);
-}
-
-/// One mapping for many locations goes live for some first; the others still hear the old one, and are compared.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_promotion_in_stages_is_live_for_some_connections_first_and_is_taken_back_as_a_whole() {
-    let sandbox = sandbox(2, 1).await;
-    let letters = letters_of(&sandbox, Kind::ContactCreated, 40).await;
-    let locations = [sandbox.summary().location.clone(), sandbox.summary().locations[1].clone()];
-    let of = |location: &str| -> Vec<Letter> {
-        letters.iter().filter(|letter| letter.json()["locationId"] == *location).cloned().collect()
-    };
-    let (acme, second) = (of(&locations[0]), of(&locations[1]));
-    assert!(acme.len() >= 9 && second.len() >= 9, "{} {}", acme.len(), second.len());
-    let mut convey = Convey::new(&sandbox.summary()).configure(|text| {
-        *text = text.replace("\"builtin:rules\"\n", "\"builtin:rules\"\nsettings = \"first.toml\"\n");
-        text.push_str(&second_connection(&locations[1]));
-    });
-    convey.file("first.toml", LEADS);
-    convey.start().await;
-    let other = convey.file("other.toml", "[events]\ncontact-created = \"Contact\"\n");
-    start(&convey, &["--settings", other.to_str().unwrap()]).await;
-    let promoted = convey.command(&["shadow", "promote", "--stage", "1,all"]).await.json();
-    assert_eq!(promoted["stage"], json!({"live": ["acme"], "of": 2, "left_out": []}), "{promoted}");
-    let told = async |letters: &[Letter]| {
-        let before = sandbox.accepted(0).len();
-        send(&convey, letters).await;
-        let new = sandbox.accepted(0).split_off(before);
-        new.iter().map(|one| one.event["event_name"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
-    };
-    let (lead, contact) = (BTreeSet::from(["Lead".to_owned()]), BTreeSet::from(["Contact".to_owned()]));
-    assert_eq!(told(&acme[..3]).await, contact);
-    assert_eq!(told(&second[..3]).await, lead);
-    assert_eq!(compared(&convey, 3).await["tally"]["compared"], 3, "only where it is not live");
-    assert!(convey.stop().await.success());
-    convey.start().await;
-    let told = async |letters: &[Letter]| {
-        let before = sandbox.accepted(0).len();
-        send(&convey, letters).await;
-        let new = sandbox.accepted(0).split_off(before);
-        new.iter().map(|one| one.event["event_name"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
-    };
-    assert_eq!(report(&convey).await["staged"], json!(["acme"]), "a stage outlives a restart");
-    assert_eq!(told(&acme[3..6]).await, contact);
-    assert_eq!(told(&second[3..6]).await, lead);
-    let promoted = convey.command(&["shadow", "promote"]).await.json();
-    assert_eq!(promoted["stage"], Value::Null, "{promoted}");
-    assert_eq!(told(&second[6..]).await, contact);
-    assert_eq!(origins(&convey).await, ["promote", "stage", "config"]);
-    convey.command(&["mapper", "rollback"]).await.json();
-    assert_eq!(told(&acme[6..]).await, lead);
-    assert!(convey.stop().await.success());
 }
 
 /// A component that is pinned is the one that was meant, or nothing starts.

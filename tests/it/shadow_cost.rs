@@ -8,7 +8,7 @@ use crate::rig::{Convey, sandbox};
 use crate::shadow::{LEADS, compared, start, started};
 
 /// User and system time of a process so far, in clock ticks.
-fn ticks(convey: &Convey) -> u64 {
+pub fn ticks(convey: &Convey) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", convey.pid().as_raw_nonzero())).unwrap();
     let after_name = stat.rsplit(')').next().unwrap();
     let fields: Vec<&str> = after_name.split_whitespace().collect();

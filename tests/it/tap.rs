@@ -1,4 +1,4 @@
-//! A tap on the line to the sandbox's CRM: everything passes, and what passed is written down. The sandbox's own book holds neither
+//! A tap on the line to the sandbox's CRM, or its platform: everything passes, and what passed is written down. The sandbox's own book holds neither
 //! headers nor bodies.
 
 use std::sync::{Arc, Mutex};
@@ -58,7 +58,12 @@ pub struct Tap {
 impl Tap {
     /// Opens one in front of this sandbox's CRM.
     pub async fn open(summary: &Summary) -> Self {
-        let line = Arc::new(Line { upstream: summary.crm.clone(), passed: Mutex::default() });
+        Self::to(&summary.crm).await
+    }
+
+    /// Opens one in front of this address.
+    pub async fn to(upstream: &str) -> Self {
+        let line = Arc::new(Line { upstream: upstream.to_owned(), passed: Mutex::default() });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new().fallback(pass).with_state(line.clone());

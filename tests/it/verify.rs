@@ -74,8 +74,9 @@ async fn fill(convey: &Convey, component: &[u8], settings: &str, count: usize) {
         diff: None,
         started_at: NOW,
         connection: None,
+        base: None,
     };
-    let generation = store.commit_generation(generation).await.unwrap();
+    let generation = store.commit_generation(generation, Vec::new()).await.unwrap().0;
     let changes: Vec<Change> = (0..count).map(change).collect();
     for part in changes.chunks(200) {
         read(&store, part).await;
@@ -182,21 +183,24 @@ async fn verify(convey: &Convey, arguments: &[&str]) -> (Said, Value) {
 
 /// Alters the e-mail of one stored change, as somebody could who holds the key. Its row.
 async fn alter(convey: &Convey, number: usize) -> i64 {
+    alter_fact(convey, &format!("fact-{number}"), &format!("contact-{number}")).await
+}
+
+async fn alter_fact(convey: &Convey, fact: &str, contact: &str) -> i64 {
     let (vault, store) = open(convey).await;
     drop(store);
     let db = rusqlite::Connection::open(convey.state().join("convey.db")).unwrap();
-    let (fact, contact) = (format!("fact-{number}"), format!("contact-{number}"));
-    let subject = vault.lookup("contact", &["acme", &contact]);
+    let subject = vault.lookup("contact", &["acme", contact]);
     let wrapped: Vec<u8> =
         db.query_row("SELECT wrapped FROM contact_key WHERE subject = ?1", [subject], |row| row.get(0)).unwrap();
     let key = vault.unwrap(&subject, &wrapped).unwrap();
     let mut context = b"change".to_vec();
-    for part in ["acme", &fact] {
+    for part in ["acme", fact] {
         context.extend_from_slice(&(part.len() as u64).to_le_bytes());
         context.extend_from_slice(part.as_bytes());
     }
     let (row, sealed): (i64, Vec<u8>) = db
-        .query_row("SELECT row, sealed FROM change WHERE id = ?1", [&fact], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row("SELECT row, sealed FROM change WHERE id = ?1", [fact], |row| Ok((row.get(0)?, row.get(1)?)))
         .unwrap();
     let mut stored: Change = serde_json::from_slice(&seal::open(&key, &context, &sealed, "change").unwrap()).unwrap();
     stored.contact.emails = vec!["somebody.else@example.com".to_owned()];
@@ -269,4 +273,66 @@ async fn every_event_says_what_made_it_and_a_running_convey_proves_it() {
     assert_eq!((said.code, &proof["unequal"]), (Some(0), &0.into()), "{said:?}");
     assert!(proof["events"].as_u64().unwrap() > 1, "{said:?}");
     assert!(convey.stop().await.success());
+}
+
+/// What a rule asks of the CRM and of an audience comes out again as events do, and what was altered is named.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_and_places_in_audiences_come_out_again() {
+    let sandbox = sandbox(1, 1).await;
+    let letters = letters_of(&sandbox, convey::sandbox::Kind::ContactCreated, 8).await;
+    let mut convey = Convey::new(&sandbox.summary()).configure(|text| {
+        *text = text
+            .replace("\"builtin:rules\"\n", "\"builtin:rules\"\nsettings = \"rules.toml\"\n")
+            .replace("[connection.acme]\n", "[connection.acme]\naccess = \"write\"\nwrite_back_tag = \"told\"\n");
+    });
+    let rules = format!(
+        "[[rule]]\nname = \"lead\"\non = \"contact-created\"\nevent = \"Lead\"\ncommand = {{ add_tags = [\"from convey\"] }}\n\
+         [[rule]]\nname = \"in\"\non = \"contact-created\"\naudience = {{ join = \"{}\" }}\n",
+        sandbox.summary().audience
+    );
+    convey.file("rules.toml", &rules);
+    convey.start().await;
+    for letter in &letters {
+        letter.insist(&convey.hook()).await;
+    }
+    convey.drained().await;
+    let (said, proof) = eventually("all is carried out", async || {
+        let status = convey.status().await?["status"]["commands"]["acme"].clone();
+        let left = status["waiting"].as_u64()? + status["held"].as_u64()?;
+        if left > 0 {
+            return None;
+        }
+        Some(verify(&convey, &["--all"]).await)
+    })
+    .await;
+    assert_eq!((said.code, &proof["unequal"], &proof["unproven"]), (Some(0), &0.into(), &0.into()), "{said:?}");
+    let told = proof["events"].as_u64().unwrap();
+    assert!(told >= 4, "{proof}");
+    // Each change asks for a tag by the rule, each event for one that is written back, and all who are told of are in the audience.
+    let commands = proof["changes"].as_u64().unwrap() + told;
+    assert_eq!((&proof["commands"], &proof["members"]), (&commands.into(), &told.into()), "{proof}");
+    assert!(convey.stop().await.success());
+
+    let book = convey.book().await;
+    let of_somebody = |change: &&Change| !change.contact.emails.is_empty() && !change.contact.consent.do_not_disturb;
+    let altered = book.changes.iter().find(of_somebody).unwrap();
+    let change = alter_fact(&convey, &altered.id, &altered.contact.id).await;
+    let db = rusqlite::Connection::open(convey.state().join("convey.db")).unwrap();
+    let command: i64 = db
+        .query_row("SELECT row FROM wanted WHERE change <> ?1 AND rule = 'lead' AND event IS NULL", [change], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    db.execute("UPDATE wanted SET rule = 'another' WHERE row = ?1", [command]).unwrap();
+    drop(db);
+    let (said, proof) = verify(&convey, &["--all"]).await;
+    assert_eq!((said.code, &proof["unequal"]), (Some(1), &2.into()), "{said:?}");
+    let named = proof["named"].as_array().unwrap();
+    let about =
+        |what: &str| named.iter().find(|row| row["what"].as_str().unwrap().contains(what)).cloned().unwrap_or_default();
+    assert_eq!(about("under another rule")["event"], format!("k{command}"), "{proof}");
+    let place = about("audience.user_data.emails is different");
+    assert_eq!(place["change"], format!("c{change}"), "{proof}");
+    assert_eq!(about("convert.user_data.emails is different")["change"], format!("c{change}"), "{proof}");
+    assert_eq!(verify(&convey, &[&format!("k{command}")]).await.0.code, Some(1));
 }

@@ -82,12 +82,12 @@ fn may_hold(text: &str, phone: &str) -> bool {
     last[..rest.len()].copy_from_slice(rest);
     for word in words.iter().chain([&last]) {
         let word = u64::from_le_bytes(*word);
-        let mut digits = digits_of(word);
-        while digits != 0 {
-            let at = digits.trailing_zeros() & !7;
+        let mut left = digits_of(word);
+        while left != 0 {
+            let at = left.trailing_zeros() & !7;
             read = ((read << 4) | ((word >> at) as u32 & 0xf)) & MASK;
             found |= read == sought;
-            digits &= digits - 1;
+            left &= left - 1;
         }
     }
     found
@@ -108,6 +108,8 @@ fn holds_digits(text: &str, phone: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::hash::sha256;
     use crate::samples::{contact, nobody};
@@ -151,5 +153,17 @@ mod tests {
             Contact { emails: vec!["Not An Address".into(), " ".into()], phones: vec!["12345".into()], ..contact };
         assert!(gives_away("this is not an address.", &odd));
         assert!(!gives_away("12345", &odd));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_that_holds_a_number_passes(before in "[a-z0-9 .+-]{0,20}", phone in "[+(]?[0-9][0-9 .()-]{6,20}", after in "[a-z0-9 .+-]{0,20}") {
+            let digits = phone.bytes().filter(u8::is_ascii_digit).count();
+            for text in [format!("{before}{phone}{after}"), format!("{before}{}{after}", phone.replace([' ', '.', '-'], "/"))] {
+                prop_assert_eq!(holds_phone(&text, std::slice::from_ref(&phone)), digits >= PHONE_DIGITS, "{} {}", text, phone);
+            }
+            let apart = holds_digits(&after, &phone) && digits >= PHONE_DIGITS;
+            prop_assert_eq!(holds_phone(&after, std::slice::from_ref(&phone)), apart, "{} {}", after, phone);
+        }
     }
 }

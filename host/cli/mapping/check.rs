@@ -1,5 +1,6 @@
 //! `convey mapping check`: every mistake of a mapping, before anybody asks a running convey to take it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -14,7 +15,7 @@ use crate::cli::translate::load;
 use crate::cli::{Context, cache};
 use crate::config::{self, Config, Limits};
 use crate::engine::{Engine, LoadError, Placed, Source, World};
-use crate::flow::{Candidate, Case, PrepareError, Prepared, prepare};
+use crate::flow::{Candidate, Case, Overlays, PrepareError, Prepared, prepare};
 
 #[derive(Args)]
 pub(super) struct Check {
@@ -42,6 +43,9 @@ struct Checked {
     lacking: Vec<Lacking>,
     /// How many connections lack which field.
     drift: Vec<Drift>,
+    /// The custom fields that an overlay's connections read, by connection.
+    #[serde(skip)]
+    overlaid: BTreeMap<String, Vec<String>>,
 }
 
 /// One field that some of a mapping's connections lack.
@@ -50,6 +54,7 @@ struct Drift {
     field: String,
     lacking: usize,
     of: usize,
+    connections: Vec<String>,
 }
 
 impl Check {
@@ -66,10 +71,12 @@ impl Check {
         let engine = app::engine(&limits, cache::of_user())?;
         let mut report = Vec::with_capacity(files.len());
         for file in &files {
-            let mut checked = self.check(&engine, file).await?;
-            match &config {
-                Some(config) if !checked.custom_fields.is_empty() => ask(config, file, &mut checked).await,
-                _ => {}
+            let mappers = config.as_ref().map(|config| mappers(config, file)).unwrap_or_default();
+            let mut checked = self.check(&engine, file, overlays(config.as_ref(), &mappers)).await?;
+            if let Some(config) = &config
+                && checked.reads()
+            {
+                ask(config, &mappers, &mut checked).await;
             }
             if broken {
                 let name = context.config.display();
@@ -103,7 +110,7 @@ impl Check {
         Ok(files)
     }
 
-    async fn check(&self, engine: &Engine, file: &Path) -> Result<Checked, Exit> {
+    async fn check(&self, engine: &Engine, file: &Path, overlays: Overlays) -> Result<Checked, Exit> {
         let mut checked = Checked { file: file.display().to_string(), ..Checked::default() };
         let candidate = Candidate {
             name: "default".to_owned(),
@@ -124,8 +131,8 @@ impl Check {
             true => Some(Source::new(engine, load(engine, None, World::Source)?).map_err(anyhow::Error::from)?),
             false => None,
         };
-        match prepare(engine, candidate, source.as_ref(), &cases, Vec::new(), None).await {
-            Ok(prepared) => checked.take(&prepared),
+        match prepare(engine, candidate, source.as_ref(), &cases, Vec::new(), None, &overlays).await {
+            Ok(prepared) => checked.take(&prepared, &overlays),
             Err(PrepareError::Load(LoadError::Settings { placed, .. })) => {
                 checked.problems.extend(placed.iter().map(|problem| json!(problem)));
             }
@@ -140,10 +147,25 @@ impl Check {
 }
 
 impl Checked {
-    fn take(&mut self, prepared: &Prepared) {
-        self.remarks = prepared.mapper.remarks();
-        self.custom_fields = prepared.mapper.custom_fields().to_vec();
+    fn take(&mut self, prepared: &Prepared, overlays: &Overlays) {
+        let base = prepared.variants.base();
+        self.remarks = base.remarks();
+        self.custom_fields = base.custom_fields().to_vec();
         self.cases = prepared.cases;
+        let fields = overlays.iter().filter_map(|(connection, overlay)| {
+            Some((connection.clone(), prepared.variants.of(Some(overlay))?.custom_fields().to_vec()))
+        });
+        self.overlaid = fields.collect();
+    }
+
+    /// Whether any connection reads a custom field.
+    fn reads(&self) -> bool {
+        !self.custom_fields.is_empty() || self.overlaid.values().any(|fields| !fields.is_empty())
+    }
+
+    /// The custom fields that a connection reads.
+    fn fields_of(&self, connection: &str) -> &[String] {
+        self.overlaid.get(connection).unwrap_or(&self.custom_fields)
     }
 }
 
@@ -152,16 +174,42 @@ fn plain(text: &str) -> Value {
     json!({"message": text, "text": text})
 }
 
-/// Asks the connections that the file's mappers translate for.
-async fn ask(config: &Config, file: &Path, checked: &mut Checked) {
+/// The mappers whose settings are in this file; all of them where it is nobody's yet.
+fn mappers<'a>(config: &'a Config, file: &Path) -> Vec<&'a String> {
     let whole = |path: &Path| std::fs::canonicalize(path).ok();
-    let (here, mappers) = (whole(file), config.mappers.iter());
-    let of = mappers.filter(|(_, mapper)| here.is_some() && mapper.settings.as_deref().and_then(whole) == here);
+    let here = whole(file);
+    let of = config.mappers.iter();
+    let of = of.filter(|(_, mapper)| here.is_some() && mapper.settings.as_deref().and_then(whole) == here);
     let of: Vec<&String> = of.map(|(name, _)| name).collect();
-    let found = look(config, &of, &checked.custom_fields).await;
-    let lacks = |field: &String| found.lacking.iter().filter(|lacking| lacking.field == *field).count();
-    let drift = checked.custom_fields.iter().map(|field| (field, lacks(field))).filter(|(_, lacking)| *lacking > 0);
-    checked.drift = drift.map(|(field, lacking)| Drift { field: field.clone(), lacking, of: found.asked }).collect();
+    if of.is_empty() { config.mappers.keys().collect() } else { of }
+}
+
+/// What connections lay over these mappers' settings.
+fn overlays(config: Option<&Config>, mappers: &[&String]) -> Overlays {
+    let of = config.into_iter().flat_map(|config| mappers.iter().map(|name| config.overlays(name)));
+    of.flatten().collect()
+}
+
+/// Asks the connections that these mappers translate for.
+async fn ask(config: &Config, mappers: &[&String], checked: &mut Checked) {
+    let found = look(config, mappers, |connection| checked.fields_of(connection).to_vec()).await;
+    let mut drift: BTreeMap<String, Drift> = BTreeMap::new();
+    for connection in &found.asked {
+        for field in checked.fields_of(connection) {
+            let drift = drift.entry(field.clone()).or_insert_with(|| Drift {
+                field: field.clone(),
+                lacking: 0,
+                of: 0,
+                connections: Vec::new(),
+            });
+            drift.of += 1;
+            if found.lacking.iter().any(|lacking| lacking.connection == *connection && lacking.field == *field) {
+                drift.lacking += 1;
+                drift.connections.push(connection.clone());
+            }
+        }
+    }
+    checked.drift = drift.into_values().filter(|drift| drift.lacking > 0).collect();
     checked.lacking = found.lacking;
     checked.warnings.extend(found.unasked);
 }
@@ -188,8 +236,8 @@ fn text(checked: &Checked) -> String {
             "{file}: warning: connection `{connection}` has no custom field `{field}`: there it is always empty.{near}"
         ));
     }
-    for Drift { field, lacking, of } in &checked.drift {
-        line(&format!("{file}: {lacking} of {of} locations lack field {field}"));
+    for Drift { field, lacking, of, connections } in &checked.drift {
+        line(&format!("{file}: {lacking} of {of} locations lack field {field}: {}", connections.join(", ")));
     }
     line(&match (checked.ok, checked.problems.len()) {
         (true, _) => format!("{file} is good: {} case(s)", checked.cases),

@@ -23,15 +23,15 @@ pub(super) struct Lacking {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Connections that said which custom fields they have.
-    pub(super) asked: usize,
+    pub(super) asked: Vec<String>,
     /// What is lacking.
     pub(super) lacking: Vec<Lacking>,
     /// Why a connection could not be asked, a sentence each.
     pub(super) unasked: Vec<String>,
 }
 
-/// Asks every connection that a mapping is for: those of the mappers `of`, all of them where there are none.
-pub(super) async fn look(config: &Config, of: &[&String], wanted: &[String]) -> Found {
+/// Asks every connection that a mapping is for, those of the mappers `of`, all of them where there are none: whether it has the fields that are `wanted` of it.
+pub(super) async fn look(config: &Config, of: &[&String], wanted: impl Fn(&str) -> Vec<String>) -> Found {
     let mut found = Found::default();
     let desk = match Desk::open(config).await {
         Ok(desk) => desk,
@@ -48,8 +48,8 @@ pub(super) async fn look(config: &Config, of: &[&String], wanted: &[String]) -> 
     for name in names(&grants).into_iter().filter(is_meant) {
         match desk.location(name).await {
             Ok(Location { fields: Some(fields), .. }) => {
-                found.asked += 1;
-                found.lacking.extend(lacking(name, wanted, &fields));
+                found.asked.push(name.to_owned());
+                found.lacking.extend(lacking(name, &wanted(name), &fields));
             }
             Ok(_) => found.unasked.push(format!("connection `{name}` does not say which custom fields it has")),
             Err(exit) => found
@@ -69,13 +69,11 @@ fn lacking(connection: &str, wanted: &[String], fields: &BTreeMap<String, String
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::lacking;
 
     #[test]
-    fn a_field_that_is_lacking_is_named_with_one_that_may_be_meant() {
-        let fields = BTreeMap::from([("f1".to_owned(), "budget".to_owned())]);
+    fn what_is_lacking_is_named_with_the_nearest() {
+        let fields = [("f1".to_owned(), "budget".to_owned())].into();
         let wanted = ["budget".to_owned(), "bugdet".to_owned(), "colour".to_owned()];
         let missing = lacking("acme", &wanted, &fields);
         let said: Vec<(&str, Option<&str>)> =

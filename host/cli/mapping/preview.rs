@@ -19,7 +19,7 @@ use crate::cli::stage::Stage;
 use crate::cli::{Context, cache};
 use crate::config::{self, Config, Limits};
 use crate::engine::Engine;
-use crate::flow::{Candidate, Preview as Foreseeing, preview_of};
+use crate::flow::{Candidate, Overlays, Preview as Foreseeing, preview_of};
 use crate::sandbox::Play;
 
 #[derive(Args)]
@@ -111,7 +111,9 @@ impl Preview {
         let desk = Desk::open(config).await?;
         let connection = desk.connection(self.connection.clone()).await?;
         let changes = desk.supposed(&connection, last).await?;
-        let preview = preview_of(&engine, candidate, &changes).await.map_err(anyhow::Error::from)?;
+        let preview = preview_of(&engine, candidate, &config.overlays(&self.name), &changes)
+            .await
+            .map_err(anyhow::Error::from)?;
         Ok((Origin::Contacts, preview.of_supposed()))
     }
 
@@ -120,7 +122,9 @@ impl Preview {
         let engine = app::engine(&Limits::default(), cache::of_user())?;
         // Found before a minute is spent on playing.
         let candidate = self.candidate(&engine, config)?;
-        preview_of(&engine, self.candidate(&engine, config)?, &[]).await.map_err(anyhow::Error::from)?;
+        preview_of(&engine, self.candidate(&engine, config)?, &Overlays::new(), &[])
+            .await
+            .map_err(anyhow::Error::from)?;
         let stage = Stage::set(SEED, usize::from(self.last)).await?;
         let preview = self.play(&stage, candidate).await;
         stage.clear(false).await;

@@ -64,6 +64,13 @@ listen = "127.0.0.1:8480"
 [admin]
 listen = "127.0.0.1:8481"
 # public_url = "https://convey.example.com"   # the name under which a proxy shows the page
+# metrics_token = { env = "CONVEY_METRICS_TOKEN" }   # opens GET /metrics and nothing else: for Prometheus. metrics = "open" asks for none
+
+# What is said unasked when something is the matter; `convey alerts test` tries it. Without a target it goes to the log.
+# [alerts]
+# quiet_minutes = 60            # no delivery for so long is worth saying
+# [alerts.to.ops]
+# slack = { env = "SLACK_WEBHOOK" }            # or webhook = { … }, command = ["/usr/local/bin/page"], log = true
 
 # Personal data is sealed. Without a key of your own one is made in the state directory: keep a copy of it.
 # [vault]

@@ -15,37 +15,44 @@ use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use gate::GUARD;
 pub use gate::Gate;
 pub use promote::{Promoted, Promotion};
 pub use stage::Stage;
 pub(super) use stage::Staged;
-pub use tally::{Answer, Tally};
+pub use tally::{Answer, Place, Tally};
+pub(super) use tally::{add, count_places};
 pub use words::{Asked, Scope, ShadowError, ShadowReport};
 
 use super::prepare;
+use super::variants::Variants;
 use super::{Connection, Flow, SwapError};
 use crate::clock::Millis;
 use crate::contract::{Change, Digest};
-use crate::engine::Mapper;
 use crate::store::{NewShadow, Shadow, StoreError};
 
 /// Changes that may wait for a shadow; what comes beyond is left out and counted.
 const WAITING: usize = 2_000;
 
-/// A change as the live mapper answered it.
-pub(super) struct Seen {
-    row: i64,
-    change: Change,
-    answer: Answer,
+/// A sample of all changes, per mille.
+const WHOLE: u32 = 1_000;
+
+/// What of a batch is on its way to a shadow.
+pub(super) enum Handed {
+    /// Changes as the live mapper answered them.
+    Seen(Seen),
+    /// So many changes of a stage that it broke on, where it is live.
+    StagedFaults(u64),
 }
 
-/// Changes of one batch, on their way to a shadow.
-pub(super) struct Handed {
-    seen: Vec<Seen>,
+/// Changes of one connection as the live mapper answered them: a row, a change and an answer each.
+pub(super) struct Seen {
+    connection: Arc<Connection>,
+    rows: Vec<i64>,
+    changes: Vec<Change>,
+    answers: Vec<Answer>,
     /// The live mapper's CPU time for them, in nanoseconds.
     live_ns: u64,
-    /// Changes of a stage that it broke on, where it is live.
-    staged_faults: u64,
 }
 
 /// A shadow at work.
@@ -54,8 +61,9 @@ pub(super) struct Running {
     mapper: String,
     /// Whether it is what was live before the promotion.
     former: bool,
-    shadow: Mapper,
     scope: Scope,
+    /// When it is promoted by itself; of what was live before: what has to hold.
+    gate: Option<Gate>,
     until: Option<Millis>,
     tally: Mutex<Tally>,
     /// The report as it was last written down.
@@ -78,7 +86,8 @@ impl Shadows {
         (connections.is_empty() || connections.contains(&connection.name)).then(|| shadow.clone())
     }
 
-    fn get(&self, mapper: &str) -> Option<Arc<Running>> {
+    /// The shadow of a mapper's name that is at work, whatever it looks at.
+    pub(super) fn get(&self, mapper: &str) -> Option<Arc<Running>> {
         self.0.load().get(mapper).cloned()
     }
 
@@ -107,52 +116,68 @@ impl Shadows {
 }
 
 impl Running {
-    /// Copies of what the sample takes, for [`Running::offer`].
-    pub(super) fn copy(&self, rows: &[i64], changes: &[Change], answers: &[Answer]) -> Vec<Seen> {
-        let all = rows.iter().zip(changes).zip(answers);
-        let taken = all.filter(|((_, change), _)| self.samples(change));
-        taken
-            .map(|((row, change), answer)| Seen { row: *row, change: change.clone(), answer: answer.clone() })
-            .collect()
-    }
-
-    /// Hands changes over. Never waits: what there is no room for is left out.
-    pub(super) fn offer(&self, seen: Vec<Seen>, live_ns: u64) {
-        if seen.is_empty() {
+    /// Hands over what the sample takes of a batch, as it is: nothing of it is copied. Never waits: what there is no room for is left out.
+    pub(super) fn offer(
+        &self,
+        connection: &Arc<Connection>,
+        rows: Vec<i64>,
+        changes: Vec<Change>,
+        answers: Vec<Answer>,
+        live_ns: u64,
+    ) {
+        let of_all = changes.len().max(1) as u64;
+        let (mut rows, mut changes, mut answers) = (rows, changes, answers);
+        if self.scope.sample_per_mille < WHOLE {
+            let all = rows.into_iter().zip(changes).zip(answers);
+            let taken = all
+                .filter(|((_, change), _)| self.samples(change))
+                .map(|((row, change), answer)| (row, (change, answer)));
+            let of_sample: (Vec<i64>, (Vec<Change>, Vec<Answer>)) = taken.unzip();
+            (rows, (changes, answers)) = of_sample;
+        }
+        let count = changes.len();
+        if count == 0 {
             return;
         }
-        let count = seen.len();
         if self.waiting.load(Ordering::Relaxed) + count > WAITING {
             self.tally().left_out += count as u64;
             return;
         }
         self.waiting.fetch_add(count, Ordering::Relaxed);
-        if self.hand.send(Handed { seen, live_ns, staged_faults: 0 }).is_err() {
-            tracing::debug!(mapper = %self.mapper, "the shadow has just ended");
-        }
+        let live_ns = live_ns * count as u64 / of_all;
+        self.give(Handed::Seen(Seen { connection: connection.clone(), rows, changes, answers, live_ns }));
     }
 
     /// Tells how often it broke where it is live already.
     pub(super) fn note_stage(&self, answers: &[Answer]) {
-        let staged_faults = answers.iter().filter(|answer| answer.is_err()).count() as u64;
-        if staged_faults > 0 && self.hand.send(Handed { seen: Vec::new(), live_ns: 0, staged_faults }).is_err() {
+        let faults = answers.iter().filter(|answer| answer.is_err()).count() as u64;
+        if faults > 0 {
+            self.give(Handed::StagedFaults(faults));
+        }
+    }
+
+    fn give(&self, handed: Handed) {
+        if self.hand.send(handed).is_err() {
             tracing::debug!(mapper = %self.mapper, "the shadow has just ended");
         }
     }
 
     /// Always the same changes, so that a second shadow sees what the first saw.
     fn samples(&self, change: &Change) -> bool {
-        if self.scope.sample_per_mille >= 1_000 {
-            return true;
-        }
         let digest = Digest::of(change.id.as_bytes()).to_string();
         let spread = u32::from_str_radix(&digest[..7], 16).unwrap_or_default();
-        spread % 1_000 < self.scope.sample_per_mille
+        spread % WHOLE < self.scope.sample_per_mille
     }
 
     fn tally(&self) -> std::sync::MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The gate of a shadow; of what was live before, the guard over what takes its place.
+fn gate_of(scope: &Scope, former: bool) -> Result<Option<Gate>, ShadowError> {
+    let text = scope.promote_when.as_deref().or(former.then_some(GUARD));
+    text.map(Gate::parse).transpose().map_err(ShadowError::Asked)
 }
 
 impl Flow {
@@ -165,16 +190,16 @@ impl Flow {
         if self.generation(mapper).is_none() {
             return Err(SwapError::Unknown(mapper.to_owned()).into());
         }
-        if let Some(text) = &scope.promote_when {
-            Gate::parse(text).map_err(ShadowError::Asked)?;
-        }
+        gate_of(&scope, false)?;
         let plan = self.plan();
         let of_mapper = |name: &String| plan.connections.get(name).is_some_and(|known| known.mapper == mapper);
         if let Some(unknown) = scope.connections.iter().find(|name| !of_mapper(name)) {
             return Err(ShadowError::Asked(format!("no connection called `{unknown}` is translated by `{mapper}`")));
         }
         let (shadow, component) = prepare::ready(self.engine(), candidate).await.map_err(SwapError::from)?;
-        let digest = shadow.loaded().digest.to_string();
+        let mut shadow = Variants::new(self.engine(), Arc::new(shadow));
+        shadow.lay_all(&plan.overlays(mapper)).await.map_err(SwapError::from)?;
+        let digest = shadow.base().loaded().digest.to_string();
         self.store.put_component(&digest, mapper, component).await?;
         self.begin(mapper, "candidate", shadow, scope, (who, note)).await
     }
@@ -183,37 +208,43 @@ impl Flow {
         self: &Arc<Self>,
         mapper: &str,
         role: &str,
-        shadow: Mapper,
+        shadow: Variants,
         scope: Scope,
         (who, note): (String, Option<String>),
     ) -> Result<ShadowReport, ShadowError> {
         let new = NewShadow {
             mapper: mapper.to_owned(),
             role: role.to_owned(),
-            mapper_digest: shadow.loaded().digest.to_string(),
-            settings: shadow.settings().to_owned(),
-            settings_hash: Digest::of(shadow.settings().as_bytes()).to_string(),
-            scope: serde_json::to_string(&scope).unwrap_or_default(),
+            mapper_digest: shadow.base().loaded().digest.to_string(),
+            settings: shadow.base().settings().to_owned(),
+            settings_hash: Digest::of(shadow.base().settings().as_bytes()).to_string(),
+            scope: serde_json::to_string(&scope)?,
             who,
             note,
             started_at: self.clock.now_ms(),
         };
-        let report = serde_json::to_string(&Tally::default()).unwrap_or_default();
+        let report = serde_json::to_string(&Tally::default())?;
         let Some(id) = self.store.begin_shadow(new.clone(), report).await? else {
             return Err(ShadowError::Runs(mapper.to_owned()));
         };
-        self.run_shadow((id, &new), shadow, scope, Tally::default());
+        self.run_shadow((id, &new), shadow, scope, Tally::default())?;
         self.shadow_report(mapper).await
     }
 
-    fn run_shadow(self: &Arc<Self>, (id, new): (i64, &NewShadow), shadow: Mapper, scope: Scope, tally: Tally) {
+    fn run_shadow(
+        self: &Arc<Self>,
+        (id, new): (i64, &NewShadow),
+        shadow: Variants,
+        scope: Scope,
+        tally: Tally,
+    ) -> Result<(), ShadowError> {
         let (hand, handed) = mpsc::unbounded_channel();
         let former = new.role == "former";
         let running = Arc::new(Running {
             id,
             mapper: new.mapper.clone(),
             former,
-            shadow,
+            gate: gate_of(&scope, former)?,
             until: former.then(|| new.started_at.saturating_add(scope.watch_ms)),
             scope,
             tally: Mutex::new(tally),
@@ -223,7 +254,8 @@ impl Flow {
             stop: CancellationToken::new(),
         });
         self.shadows.put(running.clone());
-        tokio::spawn(worker::work(self.clone(), running, handed));
+        tokio::spawn(worker::work(self.clone(), running, shadow, handed));
+        Ok(())
     }
 
     /// Goes on with the shadows that had not ended when the program stopped.
@@ -235,23 +267,23 @@ impl Flow {
             if state != "running" {
                 continue;
             }
-            let scope = serde_json::from_str::<Scope>(&written.scope);
-            let tally = serde_json::from_str::<Tally>(&report).unwrap_or_default();
-            let known = self.generation(&written.mapper).is_some();
-            let kept = self.kept(&written.mapper, &written.mapper_digest, written.settings.clone()).await;
-            match (scope, kept) {
-                (Ok(scope), Ok(shadow)) if known => {
-                    self.resume_stage(&written.mapper).await?;
-                    self.run_shadow((id, &written), shadow, scope, tally);
-                }
-                (_, kept) => {
-                    let why = kept.err().map_or_else(|| "its mapper is no more".to_owned(), |error| error.to_string());
-                    tracing::warn!(mapper = %written.mapper, why, "a shadow does not go on");
-                    self.store.move_shadow(id, "stopped", Some(why), Some(self.clock.now_ms())).await?;
-                }
+            if let Err(error) = self.resume_shadow(id, &written, &report).await {
+                let why = error.to_string();
+                tracing::warn!(mapper = %written.mapper, why, "a shadow does not go on");
+                self.store.move_shadow(id, "stopped", Some(why), Some(self.clock.now_ms())).await?;
             }
         }
         Ok(())
+    }
+
+    async fn resume_shadow(self: &Arc<Self>, id: i64, written: &NewShadow, report: &str) -> Result<(), ShadowError> {
+        if self.generation(&written.mapper).is_none() {
+            return Err(SwapError::Unknown(written.mapper.clone()).into());
+        }
+        let (scope, tally) = (serde_json::from_str(&written.scope)?, serde_json::from_str(report)?);
+        let kept = self.kept(&written.mapper, &written.mapper_digest, written.settings.clone()).await?;
+        self.resume_stage(&written.mapper).await?;
+        self.run_shadow((id, written), Variants::new(self.engine(), Arc::new(kept)), scope, tally)
     }
 
     /// The shadow of a mapper's name that has not ended, at work or paused.
@@ -271,10 +303,9 @@ impl Flow {
         let running = self.shadows.get(mapper).filter(|running| running.id == id);
         let tally = match running {
             Some(running) => running.tally().clone(),
-            None => serde_json::from_str(&report).unwrap_or_default(),
+            None => serde_json::from_str(&report)?,
         };
-        let scope = serde_json::from_str(&written.scope)
-            .map_err(|error| ShadowError::Asked(format!("the shadow's scope cannot be read: {error}")))?;
+        let scope = serde_json::from_str(&written.scope)?;
         let us = |ns: u64| (ns as f64 / 10.0 / tally.compared.max(1) as f64).round() / 100.0;
         Ok(ShadowReport {
             id,
@@ -311,17 +342,17 @@ impl Flow {
         id: i64,
         state: &'static str,
         reason: Option<String>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), SwapError> {
         if let Some(running) = self.shadows.get(mapper).filter(|running| running.id == id) {
-            let report = serde_json::to_string(&*running.tally()).unwrap_or_default();
+            let report = serde_json::to_string(&*running.tally())?;
             self.store.note_shadow(id, report).await?;
         }
         self.shadows.take(mapper, id);
-        self.store.move_shadow(id, state, reason, Some(self.clock.now_ms())).await
+        Ok(self.store.move_shadow(id, state, reason, Some(self.clock.now_ms())).await?)
     }
 
     /// Ends the shadow of a mapper's name, if there is one: what it was compared with is live no more.
-    pub(super) async fn end_shadow_of(&self, mapper: &str) -> Result<(), StoreError> {
+    pub(super) async fn end_shadow_of(&self, mapper: &str) -> Result<(), SwapError> {
         let Some(open) = self.open_shadow(mapper).await? else { return Ok(()) };
         self.end_shadow(mapper, open.id, "stopped", Some("another generation is live".to_owned())).await
     }

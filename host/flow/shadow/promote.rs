@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Running, Scope, ShadowError, ShadowReport, Stage};
 use crate::clock::Millis;
-use crate::engine::Mapper;
 use crate::flow::prepare::{Candidate, Diff};
+use crate::flow::variants::Variants;
 use crate::flow::{Flow, Generation, Reason, SwapError};
 
 /// What came of a promotion.
@@ -50,17 +50,18 @@ impl Flow {
         // What was seen of it is more than what a dry run on a few changes shows.
         let Scope { promote_when, watch_ms: watched, connections, sample_per_mille, stages } = report.scope.clone();
         let stages = if promotion.stages.is_empty() { stages } else { promotion.stages };
+        if open.state == "paused" && !stages.is_empty() {
+            return Err(ShadowError::Paused(mapper.to_owned()));
+        }
         prepared.diff = Diff { compared: report.tally.compared as usize, differing: report.tally.differing as usize };
-        if let Some(stage) = self.next_stage(mapper, &stages) {
-            let scope = Scope { stages, ..report.scope.clone() };
-            let written = serde_json::to_string(&scope).unwrap_or_default();
+        if let Some(stage) = self.next_stage(mapper, &stages, &prepared.variants).await? {
+            let written = serde_json::to_string(&Scope { stages, ..report.scope.clone() })?;
             self.store.rescope_shadow(open.id, written).await?;
             let generation = self.commit_stage(mapper, prepared, &stage, reason).await?;
             return Ok(Promoted { generation, report, stage: Some(stage) });
         }
         let before = self.generation(mapper).ok_or_else(|| SwapError::Unknown(mapper.to_owned()))?;
-        let former = Mapper::new(self.engine(), before.mapper.loaded().clone(), before.mapper.settings().to_owned());
-        let former = former.await.map_err(SwapError::from)?;
+        let former = Variants::new(self.engine(), before.mapper.clone());
         let who = reason.who.clone();
         self.end_shadow(mapper, open.id, "promoted", None).await?;
         let generation = self.commit(mapper, prepared, reason).await?;
@@ -96,6 +97,7 @@ impl Flow {
     /// Goes back to what was live before, withdraws what the promoted one had not told yet, and has its changes translated again.
     pub(super) async fn fall_back(self: &Arc<Self>, running: &Running, why: String) -> Result<(), ShadowError> {
         tracing::error!(mapper = %running.mapper, "rolled back: {why}");
+        self.note_breach(&running.mapper, &why);
         self.end_shadow(&running.mapper, running.id, "rolled-back", Some(why.clone())).await?;
         let reason = Reason { origin: "guard", who: "convey".to_owned(), note: Some(why) };
         self.roll_back(&running.mapper, reason, true).await?;

@@ -128,15 +128,7 @@ impl Tally {
         self.differing += 1;
         difference.added.iter().for_each(|effect| add(&mut self.added, effect.clone()));
         difference.removed.iter().for_each(|effect| add(&mut self.removed, effect.clone()));
-        for changed in &difference.changed {
-            let path = room(&self.paths, changed.path.clone());
-            let place = self.paths.entry(path).or_default();
-            match changed.how {
-                How::Added => place.added += 1,
-                How::Removed => place.removed += 1,
-                How::Different => place.different += 1,
-            }
-        }
+        count_places(&mut self.paths, &difference);
         match &difference.turn {
             Some(Turn::Spoke(code)) => add(&mut self.spoke, code.clone()),
             Some(Turn::FellSilent(code)) => add(&mut self.fell_silent, code.clone()),
@@ -153,6 +145,19 @@ impl Tally {
     }
 }
 
+/// Counts where effects that both have differ.
+pub(in crate::flow) fn count_places(paths: &mut BTreeMap<String, Place>, difference: &Difference) {
+    for changed in &difference.changed {
+        let path = room(paths, changed.path.clone());
+        let place = paths.entry(path).or_default();
+        match changed.how {
+            How::Added => place.added += 1,
+            How::Removed => place.removed += 1,
+            How::Different => place.different += 1,
+        }
+    }
+}
+
 fn judge(mean: &mut Mean, change: &Change, answer: &Answer) {
     let Ok(Ok(proposals)) = answer else { return };
     let told = |proposal: &Proposal| match &proposal.effect {
@@ -162,7 +167,8 @@ fn judge(mean: &mut Mean, change: &Change, answer: &Answer) {
     proposals.iter().filter_map(told).for_each(|estimate| mean.add(estimate));
 }
 
-fn add(counts: &mut BTreeMap<String, u64>, name: String) {
+/// Counts a name.
+pub(in crate::flow) fn add(counts: &mut BTreeMap<String, u64>, name: String) {
     let name = room(counts, name);
     *counts.entry(name).or_default() += 1;
 }

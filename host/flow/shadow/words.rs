@@ -85,6 +85,11 @@ pub enum ShadowError {
     /// What was asked makes no sense.
     #[error("{0}")]
     Asked(String),
+    /// It is paused, and was to go live for some connections.
+    #[error(
+        "the shadow of `{0}` is paused, so nobody would see what it breaks on in a stage: `convey shadow report` says why, `convey shadow stop` makes room for another"
+    )]
+    Paused(String),
     /// The one that runs is the one before, not a candidate.
     #[error(
         "`{0}` was promoted already; what runs is the one before, to watch over it. `convey mapper rollback` goes back"
@@ -94,6 +99,12 @@ pub enum ShadowError {
 
 impl From<StoreError> for ShadowError {
     fn from(error: StoreError) -> Self {
+        Self::Swap(error.into())
+    }
+}
+
+impl From<serde_json::Error> for ShadowError {
+    fn from(error: serde_json::Error) -> Self {
         Self::Swap(error.into())
     }
 }

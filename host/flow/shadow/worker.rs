@@ -1,20 +1,22 @@
 //! The shadow's own pace: small parts, at most a fifth of a core, and an end for one that only breaks.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::gate::{GUARD, Gate};
 use super::stage::FAULTS as FAULTS_OF_STAGE;
-use super::{Handed, Running, Seen};
+use super::tally::Answer;
+use super::{Handed, Running, Seen, ShadowError};
 use crate::contract::Change;
-use crate::engine::Meter;
-use crate::flow::Flow;
+use crate::engine::{Fault, Meter};
 use crate::flow::translate::translate_each;
+use crate::flow::variants::Variants;
+use crate::flow::{Connection, Flow};
 
 /// Changes that are tried without a rest.
 const PART: usize = 32;
@@ -44,8 +46,13 @@ enum End {
 }
 
 /// Compares what is handed over until it ends, then does what its end calls for.
-pub(super) async fn work(flow: Arc<Flow>, running: Arc<Running>, handed: mpsc::UnboundedReceiver<Handed>) {
-    let end = compare(&flow, &running, handed).await;
+pub(super) async fn work(
+    flow: Arc<Flow>,
+    running: Arc<Running>,
+    mut shadow: Variants,
+    handed: mpsc::UnboundedReceiver<Handed>,
+) {
+    let end = compare(&flow, &running, &mut shadow, handed).await;
     note(&flow, &running).await;
     let done = match end {
         End::Stopped => return,
@@ -62,10 +69,12 @@ pub(super) async fn work(flow: Arc<Flow>, running: Arc<Running>, handed: mpsc::U
     }
 }
 
-async fn compare(flow: &Flow, running: &Running, mut handed: mpsc::UnboundedReceiver<Handed>) -> End {
-    let gate = running.scope.promote_when.as_deref().or(running.former.then_some(GUARD));
-    // It was read when the shadow began.
-    let gate = gate.and_then(|text| Gate::parse(text).ok());
+async fn compare(
+    flow: &Flow,
+    running: &Running,
+    shadow: &mut Variants,
+    mut handed: mpsc::UnboundedReceiver<Handed>,
+) -> End {
     let (mut broken, mut noted, mut staged) = (VecDeque::with_capacity(LAST), Instant::now(), 0);
     loop {
         if running.until.is_some_and(|until| flow.clock.now_ms() >= until) {
@@ -80,30 +89,24 @@ async fn compare(flow: &Flow, running: &Running, mut handed: mpsc::UnboundedRece
             () = running.stop.cancelled() => None,
             () = flow.stop.cancelled() => None,
         };
-        let Some(Handed { seen, live_ns, staged_faults }) = next else { return End::Stopped };
-        staged += staged_faults;
-        if staged >= FAULTS_OF_STAGE {
-            return End::Breaks(format!("it broke on {staged} changes of the connections it was live for"));
-        }
-        running.tally().add_live(live_ns, running.former);
-        for part in seen.chunks(PART) {
-            let spent = part_of(running, part, &mut broken).await;
-            running.waiting.fetch_sub(part.len(), Ordering::Relaxed);
-            let seen_so_far = running.tally().clone();
-            let breach = gate.as_ref().filter(|_| running.former).and_then(|gate| gate.breach(&seen_so_far));
-            let end = match breach {
-                Some(why) => Some(End::Breach(why)),
-                None if !running.former && broken.iter().filter(|broke| **broke).count() >= FAULTS => {
-                    Some(End::Breaks(format!(
-                        "it broke on {FAULTS} of its last {LAST} changes: `convey shadow report` names how"
-                    )))
+        let seen = match next {
+            None => return End::Stopped,
+            Some(Handed::Seen(seen)) => seen,
+            Some(Handed::StagedFaults(faults)) => {
+                staged += faults;
+                if staged >= FAULTS_OF_STAGE {
+                    return End::Breaks(format!("it broke on {staged} changes of the connections it was live for"));
                 }
-                None if !running.former && gate.as_ref().is_some_and(|gate| gate.holds(&seen_so_far)) => {
-                    Some(End::Opened)
-                }
-                None => None,
-            };
-            if let Some(end) = end {
+                continue;
+            }
+        };
+        running.tally().add_live(seen.live_ns, running.former);
+        for at in (0..seen.changes.len()).step_by(PART) {
+            let part = at..seen.changes.len().min(at + PART);
+            let count = part.len();
+            let spent = part_of(running, shadow, &seen, part, &mut broken).await;
+            running.waiting.fetch_sub(count, Ordering::Relaxed);
+            if let Some(end) = end_of(flow, running, &broken) {
                 return end;
             }
             if noted.elapsed() >= NOTED {
@@ -119,20 +122,41 @@ async fn compare(flow: &Flow, running: &Running, mut handed: mpsc::UnboundedRece
     }
 }
 
+/// Whether what was seen so far ends it.
+fn end_of(flow: &Flow, running: &Running, broken: &VecDeque<bool>) -> Option<End> {
+    let tally = running.tally();
+    if running.former {
+        return running.gate.as_ref().and_then(|gate| gate.breach(&tally)).map(End::Breach);
+    }
+    if broken.iter().filter(|broke| **broke).count() >= FAULTS {
+        let why = format!("it broke on {FAULTS} of its last {LAST} changes: `convey shadow report` names how");
+        return Some(End::Breaks(why));
+    }
+    // Who goes by stages decides on each: a gate that holds would hurry through all of them.
+    let by_stages = !flow.staged(&running.mapper).is_empty();
+    running.gate.as_ref().is_some_and(|gate| !by_stages && gate.holds(&tally)).then_some(End::Opened)
+}
+
 /// Tries a part; the CPU time it took, comparing included.
-async fn part_of(running: &Running, part: &[Seen], broken: &mut VecDeque<bool>) -> Duration {
+async fn part_of(
+    running: &Running,
+    shadow: &mut Variants,
+    seen: &Seen,
+    part: Range<usize>,
+    broken: &mut VecDeque<bool>,
+) -> Duration {
     let meter = Arc::new(Meter::default());
     meter.start(Duration::MAX);
-    let changes: Vec<Change> = part.iter().map(|seen| seen.change.clone()).collect();
-    let answers = meter.measure(translate_each(&running.shadow, &changes)).await;
+    let answers = meter.measure(answers(shadow, &seen.connection, &seen.changes[part.clone()])).await;
     let shadow_ns = meter.spent().as_nanos() as u64;
     let counting = async {
         let mut tally = running.tally();
         tally.add_shadow(shadow_ns, running.former);
-        for (seen, answer) in part.iter().zip(&answers) {
+        for (at, answer) in part.zip(&answers) {
+            let (row, change, lived) = (seen.rows[at], &seen.changes[at], &seen.answers[at]);
             // What was live when the shadow began is the old one, whichever of the two is believed now.
-            let (old, new) = if running.former { (answer, &seen.answer) } else { (&seen.answer, answer) };
-            let broke = tally.count(seen.row, &seen.change, old, new);
+            let (old, new) = if running.former { (answer, lived) } else { (lived, answer) };
+            let broke = tally.count(row, change, old, new);
             if broken.len() == LAST {
                 broken.pop_front();
             }
@@ -143,16 +167,33 @@ async fn part_of(running: &Running, part: &[Seen], broken: &mut VecDeque<bool>) 
     meter.spent()
 }
 
-/// Writes down what was seen, unless that is written down already.
-pub(super) async fn note(flow: &Flow, running: &Running) {
-    let report = serde_json::to_string(&*running.tally()).unwrap_or_default();
-    if *running.noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner) == report {
-        return;
-    }
-    match flow.store.note_shadow(running.id, report.clone()).await {
-        Ok(()) => *running.noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = report,
+/// What the shadow says, by the overlay of the connection. One that does not fit its settings breaks on every change.
+async fn answers(shadow: &mut Variants, connection: &Connection, changes: &[Change]) -> Vec<Answer> {
+    let mapper = match &connection.overlay {
+        None => Ok(shadow.base().clone()),
+        Some(overlay) => shadow.lay(&connection.name, overlay).await,
+    };
+    match mapper {
+        Ok(mapper) => translate_each(&mapper, changes).await,
         Err(error) => {
-            tracing::warn!(mapper = %running.mapper, %error, "what was seen of the shadow is not written down yet")
+            let fault = Fault::contract("mapper", "configure", error.to_string());
+            changes.iter().map(|_| Err(fault.clone())).collect()
         }
     }
+}
+
+/// Writes down what was seen, unless that is written down already.
+pub(super) async fn note(flow: &Flow, running: &Running) {
+    if let Err(error) = note_down(flow, running).await {
+        tracing::warn!(mapper = %running.mapper, %error, "what was seen of the shadow is not written down yet");
+    }
+}
+
+async fn note_down(flow: &Flow, running: &Running) -> Result<(), ShadowError> {
+    let report = serde_json::to_string(&*running.tally())?;
+    if *running.noted.lock().unwrap_or_else(PoisonError::into_inner) != report {
+        flow.store.note_shadow(running.id, report.clone()).await?;
+        *running.noted.lock().unwrap_or_else(PoisonError::into_inner) = report;
+    }
+    Ok(())
 }

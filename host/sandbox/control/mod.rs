@@ -8,10 +8,10 @@ mod switches;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -44,6 +44,7 @@ pub fn router(world: Arc<World>) -> Router {
         .route("/oauth/log", get(oauth::log))
         .route("/locations/{id}/suspend", post(oauth::suspend))
         .route("/locations/{id}/activate", post(oauth::activate))
+        .route("/locations/{id}/fields/{key}", delete(lose_field))
         .route("/accepted", get(ads::accepted))
         .route("/repeats", get(ads::repeats))
         .route("/audiences", get(ads::audiences))
@@ -120,6 +121,21 @@ async fn contacts(State(world): State<Arc<World>>, Query(asked): Query<Where>) -
     let location = &crm.locations[at];
     let people: Vec<&String> = location.seeded.iter().chain(&location.born).collect();
     Ok(Json(json!({ "location": id, "contacts": people })))
+}
+
+/// A location has a custom field no more.
+async fn lose_field(
+    State(world): State<Arc<World>>,
+    Path((id, key)): Path<(String, String)>,
+) -> Result<Json<Value>, SandboxError> {
+    let at = position(&world, &id)?;
+    let fields = &mut lock(&world.crm).locations[at].fields;
+    let before = fields.len();
+    fields.retain(|field| field.key != key);
+    if fields.len() == before {
+        return Err(SandboxError::Asked(format!("location {id} has no custom field {key}")));
+    }
+    Ok(Json(json!({})))
 }
 
 async fn fired(State(world): State<Arc<World>>) -> Json<Value> {

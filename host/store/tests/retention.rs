@@ -84,15 +84,23 @@ async fn generations_components_and_grants_are_kept() {
         diff: Some("{}".into()),
         started_at: 3,
         connection: None,
+        base: None,
     };
-    let first = bench.store.commit_generation(new("config")).await.unwrap();
-    let second = bench.store.commit_generation(new("swap")).await.unwrap();
+    let first = bench.store.commit_generation(new("config"), Vec::new()).await.unwrap().0;
+    let second = bench.store.commit_generation(new("swap"), Vec::new()).await.unwrap().0;
     assert!(second > first);
     assert_eq!(
         bench.store.generations(1).await.unwrap(),
         [Generation { id: second, written: new("swap"), recalled_at: None }]
     );
     assert_eq!(bench.store.status(1).await.unwrap().generation, Some(second));
+    // However much overlays make of what is live, what was live before is not far behind.
+    let overlaid = vec![new("overlay"), new("overlay"), new("overlay")];
+    let (third, laid) = bench.store.commit_generation(new("swap"), overlaid).await.unwrap();
+    assert_eq!((laid.len(), bench.store.generations(10).await.unwrap().len()), (3, 6));
+    let of = bench.store.generations_of("default", 2).await.unwrap();
+    assert_eq!(of.iter().map(|generation| generation.id).collect::<Vec<_>>(), [third, second]);
+    assert!(bench.store.generations_of("another", 2).await.unwrap().is_empty());
 
     bench.store.put_component("d1", "rules", vec![0, 97]).await.unwrap();
     bench.store.put_component("d1", "rules", vec![0, 97]).await.unwrap();

@@ -1,5 +1,5 @@
 //! Hashes of places that were made lately: a location's contacts live in few cities, states and countries, and folding, looking up and
-//! hashing a name costs ten times as much as finding it here. What is said is the same with and without.
+//! hashing a name costs more than finding it here. What is said is the same with and without.
 
 use std::cell::RefCell;
 

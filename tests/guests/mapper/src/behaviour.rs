@@ -26,22 +26,36 @@ pub enum Behaviour {
     Wild,
     /// `short`: one result fewer than changes.
     Short,
+    /// `slow`: some milliseconds of computing before it does well.
+    Slow,
     /// `asks`: an audience change and a CRM command beside the event.
     Asks,
+}
+
+/// Whom a behaviour is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Whom {
+    /// Who has the tag.
+    #[default]
+    Marked,
+    /// `always`: everybody.
+    Everybody,
+    /// `rarely`: about one contact in a hundred, by their id; always the same ones.
+    Hundredth,
 }
 
 /// The behaviour and whom it is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     behaviour: Behaviour,
-    always: bool,
+    whom: Whom,
 }
 
 /// The tag that sets a behaviour off.
 pub const MARK: &str = "misbehave";
 
 impl Settings {
-    /// Reads `BEHAVIOUR` or `BEHAVIOUR always`; nothing at all is `well`. `refuse` and every unknown word are problems.
+    /// Reads `BEHAVIOUR`, `BEHAVIOUR always` or `BEHAVIOUR rarely`; nothing at all is `well`. `refuse` and every unknown word are problems.
     pub fn parse(text: &str) -> Result<Self, Problem> {
         let mut words = text.split_whitespace();
         let word = words.next().unwrap_or("well");
@@ -56,27 +70,41 @@ impl Settings {
             "smuggler" => Behaviour::Smuggler,
             "wild" => Behaviour::Wild,
             "short" => Behaviour::Short,
+            "slow" => Behaviour::Slow,
             "asks" => Behaviour::Asks,
             "refuse" => return Err(problem(word, "these settings are refused on purpose")),
             _ => return Err(problem(word, "no such behaviour")),
         };
         match words.next() {
-            None => Ok(Self { behaviour, always: false }),
-            Some("always") => Ok(Self { behaviour, always: true }),
-            Some(other) => Err(problem(other, "only `always` may follow the behaviour")),
+            None => Ok(Self { behaviour, whom: Whom::Marked }),
+            Some("always") => Ok(Self { behaviour, whom: Whom::Everybody }),
+            Some("rarely") => Ok(Self { behaviour, whom: Whom::Hundredth }),
+            Some(other) => Err(problem(other, "only `always` or `rarely` may follow the behaviour")),
         }
     }
 
     /// What to do with this change.
     pub fn behaviour(self, change: &Change) -> Behaviour {
-        let marked = self.always || change.contact.tags.iter().any(|tag| tag == MARK);
-        if marked { self.behaviour } else { Behaviour::Well }
+        let meant = match self.whom {
+            Whom::Marked => change.contact.tags.iter().any(|tag| tag == MARK),
+            Whom::Everybody => true,
+            Whom::Hundredth => is_hundredth(&change.contact.id),
+        };
+        if meant { self.behaviour } else { Behaviour::Well }
     }
 
     /// Whether this change makes the list of results too short.
     pub fn is_short(self, change: &Change) -> bool {
         self.behaviour(change) == Behaviour::Short
     }
+}
+
+/// Whether a contact is one of a hundred (FNV-1a of the id).
+pub fn is_hundredth(id: &str) -> bool {
+    let hash = id
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    (hash >> 16) % 100 == 0
 }
 
 /// The keys after the word `reads`: custom fields that it says it reads, each with a remark. Apart from that it behaves well.
@@ -98,13 +126,15 @@ fn problem(word: &str, message: &str) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use super::{Behaviour, Settings};
+    use super::{Behaviour, Settings, Whom};
 
     #[test]
     fn one_word_and_perhaps_always() {
         let parse = |text| Settings::parse(text).expect(text);
-        assert_eq!(parse("trap\n"), Settings { behaviour: Behaviour::Trap, always: false });
-        assert_eq!(parse("impure always"), Settings { behaviour: Behaviour::Impure, always: true });
+        assert_eq!(parse("trap\n"), Settings { behaviour: Behaviour::Trap, whom: Whom::Marked });
+        assert_eq!(parse("impure always"), Settings { behaviour: Behaviour::Impure, whom: Whom::Everybody });
+        assert_eq!(parse("hang rarely"), Settings { behaviour: Behaviour::Hang, whom: Whom::Hundredth });
+        assert_eq!((0..10_000).filter(|id| super::is_hundredth(&format!("contact-{id}"))).count() / 20, 5);
         assert_eq!(parse(""), Settings::default());
         assert_eq!(super::reads("reads a b"), Some(vec!["a".to_owned(), "b".to_owned()]));
         assert_eq!(super::reads("well"), None);

@@ -10,6 +10,9 @@ use crate::well;
 /// How much text a chatty translation returns, in bytes.
 pub const CHATTY_BYTES: usize = 8 << 20;
 
+/// How much a slow translation computes: a few milliseconds.
+const SLOW_TURNS: u64 = 3_000_000;
+
 static CHANGES_SEEN: AtomicU64 = AtomicU64::new(0);
 
 /// Treats one change as the settings say.
@@ -18,6 +21,10 @@ pub fn translate(settings: Settings, change: &Change) -> Vec<Proposal> {
     let text = |key: &str, text: String| (key.to_owned(), CustomValue::Text(text));
     let proposal = match settings.behaviour(change) {
         Behaviour::Well | Behaviour::Short => well::translate(change),
+        Behaviour::Slow => {
+            black_box((0..SLOW_TURNS).fold(before, |turns, turn| black_box(turns.wrapping_mul(turn | 1))));
+            well::translate(change)
+        }
         Behaviour::Trap => panic!("the mapper broke on purpose"),
         Behaviour::Hang => hang(),
         Behaviour::Hog => hog(),
