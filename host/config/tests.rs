@@ -420,5 +420,5 @@ fn an_alert_goes_to_exactly_one_place_a_target() {
     wrong("[ingress]", &with(two), 2, "[alerts.to.ops] needs one of webhook, slack, command, log", "log = true");
     wrong("[ingress]", &with("[alerts.to.ops]"), 2, "needs one of", "ALERT_WEBHOOK");
     wrong("[ingress]", &with("[alerts]\nquiet_minuets = 3"), 3, "quiet_minuets", "quiet_minutes");
-    wrong("[ingress]", &with("[alerts]\nrepeat_hours = 0"), 3, "repeat_hours", "1");
+    wrong("[ingress]", &with("[alerts]\nrepeat_hours = 0"), 3, "1 to 720 hours", "repeat_hours = 24");
 }

@@ -52,7 +52,6 @@ fn pauses(convey: &Convey, from: usize) -> (Vec<u64>, usize) {
 
 /// By default at a rate that every machine keeps up with; `CONVEY_LOAD_RATE=1000` for the full one, on a machine of its own and with `--release`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[expect(clippy::disallowed_methods, reason = "how hard the test runs is said by who runs it")]
 async fn start_promotion_roll_back_and_swaps_under_load_lose_and_double_nothing() {
     #[expect(clippy::disallowed_methods, reason = "the rate is the caller's choice")]
     let full: Option<f64> = std::env::var("CONVEY_LOAD_RATE").ok().map(|rate| rate.parse().unwrap());
