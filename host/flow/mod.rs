@@ -5,6 +5,7 @@ mod audience;
 mod blank;
 mod case;
 mod compare;
+mod contacts;
 mod crm;
 mod effects;
 mod execute;

@@ -112,7 +112,7 @@ async fn editor(
     let settings = draft.as_deref().unwrap_or_else(|| live.mapper.settings());
     let act = format!("/mapping/{name}/act");
     let body = html! {
-        section id="generation" data-live aria-label="Live" {
+        section id="generation" data-live data-from={ "/mapping/" (name) } aria-label="Live" {
             p { "Generation " b { (live.id) } " is live: mapper " code { (short(&live.mapper.loaded().digest.to_string())) } ". " @if visitor.may_change() { a href={ "/mapping/" (name) "/build" } { "Build from templates" } } }
         }
         section aria-labelledby="rules-title" {

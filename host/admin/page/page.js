@@ -5,11 +5,15 @@ const csrf = document.querySelector('meta[name="csrf"]')?.content;
 
 // A one-time code stands behind the # of a link, which no server and no log sees.
 const signIn = document.getElementById("sign-in");
-if (signIn && location.hash.length > 1) {
+function enter() {
+  if (!signIn || location.hash.length < 2) return;
   signIn.elements.key.value = decodeURIComponent(location.hash.slice(1));
   history.replaceState(null, "", location.pathname);
   signIn.requestSubmit();
 }
+enter();
+// Where this page is open already, a link changes only what stands behind the #.
+addEventListener("hashchange", enter);
 
 // ---- live ----
 
@@ -40,12 +44,15 @@ function replace(fresh) {
   }
 }
 
+// What a form answered stands at an address that cannot be looked at, and says which one can.
+const from = document.querySelector("[data-from]")?.dataset.from ?? location.href;
+
 async function refresh() {
   if (held) return;
   if (loading) { again = true; return; }
   loading = true;
   try {
-    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    const answer = await fetch(from, { headers: { accept: "text/html" } });
     if (answer.status === 401) { location.assign("/sign-in"); return; }
     if (answer.ok && !held) replace(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch {
@@ -56,7 +63,6 @@ async function refresh() {
   }
 }
 
-// What a form answered is no view to be loaded again.
 if (state && document.querySelector("[data-live]")) {
   const events = new EventSource("/live");
   events.addEventListener("hello", () => { say(held ? "Held still" : "Live"); refresh(); });
@@ -70,6 +76,8 @@ if (state && document.querySelector("[data-live]")) {
     say(held ? "Held still" : "Live");
     refresh();
   });
+} else if (state) {
+  state.parentElement.hidden = true;
 }
 
 // ---- previews ----

@@ -8,9 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::ShadowError;
-use crate::engine::{Answer, Query};
 use crate::flow::generation::{Generation, Reason, rows_of};
-use crate::flow::location::Location;
 use crate::flow::prepare::Prepared;
 use crate::flow::variants::Variants;
 use crate::flow::{Connection, Flow, Plan, PrepareError, SwapError};
@@ -153,13 +151,11 @@ impl Flow {
         if self.is_paused(connection) {
             return Some("it is paused".to_owned());
         }
-        match self.ask(connection, &Query::Catalogue).await {
-            Ok(Answer::Catalogue(text)) => {
-                let location = Location::read(&text);
+        match self.location(connection).await {
+            Ok(location) => {
                 let lacks = location.lacks(fields);
                 (!lacks.is_empty()).then(|| format!("it lacks field {}", lacks.join(", ")))
             }
-            Ok(_) => Some("it does not say which fields it has".to_owned()),
             Err(error) => Some(error.to_string()),
         }
     }

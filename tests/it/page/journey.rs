@@ -102,7 +102,7 @@ async fn an_operator_watches_edits_shadows_promotes_and_sends_again() {
     window.says("#shadow", "running").await;
     send(&convey, compared).await;
     window.says("#shadow", &format!("{} of {} changes differ", compared.len(), compared.len())).await;
-    window.says("#shadow", "convert Caught").await;
+    window.says("#shadow", "convert.name is different").await;
     assert!(!event_names(&sandbox).contains("Caught"), "a shadow sends nothing");
     window.press("button[value=promote]", "Promote").await;
     window.says(".said.well", "is live").await;
