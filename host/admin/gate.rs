@@ -22,6 +22,8 @@ pub(super) const COOKIE: &str = "convey_session";
 /// Where a form says what proves that it is ours; scripts say it in the header.
 pub(super) const CSRF_FIELD: &str = "csrf";
 const CSRF_HEADER: &str = "x-csrf-token";
+/// What a script that loads its own view again says.
+const LOOKS_AGAIN: &str = "x-looks-again";
 /// The longest form, in bytes.
 const FORM_BYTES: usize = 1 << 20;
 
@@ -38,6 +40,8 @@ pub(super) struct Visitor {
     pub(super) by: String,
     /// Their session, where they came by one.
     pub(super) session: Option<Held>,
+    /// Whether a view that is open already is loaded again: what is said once is not for it.
+    pub(super) looks_again: bool,
 }
 
 /// A session as its browser holds it.
@@ -151,11 +155,12 @@ async fn admitted(gate: &Gate, mut request: Request) -> Result<(Request, Option<
 fn visitor(admin: &Admin, headers: &HeaderMap) -> Option<Visitor> {
     if let Some(sent) = headers.get(header::AUTHORIZATION) {
         let role = admin.tokens.role_of(sent.as_bytes())?;
-        return Some(Visitor { role, by: role.to_string(), session: None });
+        return Some(Visitor { role, by: role.to_string(), session: None, looks_again: false });
     }
     let id = cookie(headers)?;
     let session = admin.sessions.of(&id, admin.flow.clock.now_ms())?;
-    Some(Visitor { role: session.role, by: session.by, session: Some(Held { id, csrf: session.csrf }) })
+    let looks_again = headers.contains_key(LOOKS_AGAIN);
+    Some(Visitor { role: session.role, by: session.by, session: Some(Held { id, csrf: session.csrf }), looks_again })
 }
 
 /// What our cookie holds.

@@ -197,6 +197,14 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The names of the connections that a mapper translates for, sorted.
+    pub fn translated_by(&self, mapper: &str) -> Vec<&str> {
+        let of_mapper = self.connections.values().filter(|connection| connection.mapper == mapper);
+        let mut names: Vec<&str> = of_mapper.map(|connection| connection.name.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// The connection of a location, if there is one.
     pub fn of_location(&self, origin: &str, location: &str) -> Option<&Arc<Connection>> {
         self.connections.values().find(|connection| connection.origin == origin && connection.location == location)

@@ -39,15 +39,9 @@ pub(in crate::admin) async fn build(
 ) -> Result<Response, Trouble> {
     let live = admin.flow.generation(&name).ok_or_else(|| SwapError::Unknown(name.clone()))?;
     let plan = admin.flow.plan();
-    let mut connections: Vec<&String> = plan
-        .connections
-        .values()
-        .filter(|connection| connection.mapper == name)
-        .map(|connection| &connection.name)
-        .collect();
-    connections.sort();
-    let chosen = connections.iter().find(|known| **known == &asked.connection).or_else(|| connections.first());
-    let Some(chosen) = chosen.map(|name| name.as_str()) else {
+    let connections = plan.translated_by(&name);
+    let chosen = connections.iter().find(|known| **known == asked.connection).or_else(|| connections.first());
+    let Some(chosen) = chosen.copied() else {
         return Err(Trouble::missing(format!("no connection is translated by `{name}` yet")));
     };
     let (location, untold) = match admin.flow.location(chosen).await {
@@ -58,7 +52,7 @@ pub(in crate::admin) async fn build(
     let body = html! {
         @if connections.len() > 1 {
             form.search action=(action) {
-                div { label for="of" { "Connection" } select id="of" name="connection" { @for known in &connections { option value=(known) selected[known.as_str() == chosen] { (known) } } } }
+                div { label for="of" { "Connection" } select id="of" name="connection" { @for known in &connections { option value=(known) selected[*known == chosen] { (known) } } } }
                 button { "Choose" }
             }
         }

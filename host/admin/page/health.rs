@@ -1,4 +1,4 @@
-//! Health: whether convey takes more, what it is made of, and what may have been told twice.
+//! Health: whether convey takes more, what is the matter, what it is made of, and what may have been told twice.
 
 use std::sync::Arc;
 
@@ -23,6 +23,7 @@ pub(in crate::admin) async fn health(
     let ambiguous = admin.flow.store.ambiguous().await?;
     let now = admin.flow.clock.now_ms();
     let plan = admin.flow.plan();
+    let alerts = admin.flow.open_alerts().await;
     let unready = admin.flow.readiness().unready();
     let mut parts: Vec<(String, &str, String)> = Vec::new();
     for (name, crm) in &plan.crms {
@@ -39,6 +40,13 @@ pub(in crate::admin) async fn health(
         section id="ready" data-live aria-label="Readiness" {
             @if unready.is_empty() { p { (state("ok")) " It takes deliveries and writes what happens." } }
             @for reason in &unready { p.said.wrong { (reason) } }
+        }
+        section id="alerts" data-live aria-labelledby="alerts-title" {
+            h2 id="alerts-title" { "Alerts" }
+            @if alerts.is_empty() { p { "Nothing is the matter." } }
+            @for open in &alerts {
+                div.said.wrong { p { b { (open.alert.cause) } } p { (open.alert.next) } p.hint { "since " (seen_from(now, open.since)) } }
+            }
         }
         section id="sunsets" data-live aria-label="Versions that end" {
             @for sunset in admin.flow.sunsets() { p.said.wrong { (sunset.to_string()) } }

@@ -54,7 +54,8 @@ impl IntoResponse for Trouble {
 
 /// A whole view.
 pub(super) fn view(admin: &Admin, visitor: &Visitor, here: &str, title: &str, body: Markup) -> Response {
-    let said = visitor.session.as_ref().and_then(|held| admin.sessions.said(&held.id));
+    let held = visitor.session.as_ref().filter(|_| !visitor.looks_again);
+    let said = held.and_then(|held| admin.sessions.said(&held.id));
     let csrf = visitor.session.as_ref().map(|held| held.csrf.as_str());
     let markup = html! {
         (DOCTYPE)

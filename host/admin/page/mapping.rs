@@ -101,13 +101,7 @@ async fn editor(
         Err(error) => return Err(error.into()),
     };
     let plan = admin.flow.plan();
-    let mut connections: Vec<&String> = plan
-        .connections
-        .values()
-        .filter(|connection| connection.mapper == name)
-        .map(|connection| &connection.name)
-        .collect();
-    connections.sort();
+    let connections = plan.translated_by(name);
     let now = admin.flow.clock.now_ms();
     let settings = draft.as_deref().unwrap_or_else(|| live.mapper.settings());
     let act = format!("/mapping/{name}/act");

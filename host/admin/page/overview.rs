@@ -142,7 +142,7 @@ fn charts(pace: &Pace) -> Markup {
     html! {
         div.charts {
             (chart("Throughput", "a second", &minutes, &throughput))
-            (chart("From delivery to the platform’s word", "seconds", &minutes, &latency))
+            (chart("From delivery to the platform’s word", "milliseconds", &minutes, &latency))
         }
     }
 }

@@ -52,7 +52,7 @@ async function refresh() {
   if (loading) { again = true; return; }
   loading = true;
   try {
-    const answer = await fetch(from, { headers: { accept: "text/html" } });
+    const answer = await fetch(from, { headers: { accept: "text/html", "x-looks-again": "1" } });
     if (answer.status === 401) { location.assign("/sign-in"); return; }
     if (answer.ok && !held) replace(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch {

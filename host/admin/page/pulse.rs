@@ -103,11 +103,11 @@ impl Pace {
         self.0.iter().map(|stretch| Some(a_second(failed(stretch)))).collect()
     }
 
-    /// The time that so many of a hundred stayed within, from end to end, in seconds, over time.
+    /// The time that so many of a hundred stayed within, from end to end, in milliseconds, over time.
     pub(super) fn within(&self, of_hundred: usize) -> Vec<Option<f64>> {
         let within = |times: &Vec<u64>| {
             let at = (times.len() * of_hundred).div_ceil(100).saturating_sub(1);
-            times.get(at).map(|ms| *ms as f64 / 1_000.0)
+            times.get(at).map(|ms| *ms as f64)
         };
         self.0.iter().map(|stretch| within(&stretch.whole_ms)).collect()
     }
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!((rates.len(), &rates[POINTS - 3..]), (POINTS, [Some(0.3), Some(0.0), Some(0.1)].as_slice()));
         assert_eq!(rates.iter().flatten().sum::<f64>(), 0.4, "what is older than the chart is not in it");
         assert_eq!(pace.failures()[POINTS - 3], Some(0.2));
-        assert_eq!((pace.within(50)[POINTS - 3], pace.within(95)[POINTS - 3]), (Some(2.0), Some(9.0)));
+        assert_eq!((pace.within(50)[POINTS - 3], pace.within(95)[POINTS - 3]), (Some(2_000.0), Some(9_000.0)));
         assert_eq!(pace.within(50)[POINTS - 2], None);
     }
 }

@@ -78,6 +78,13 @@ impl Browser {
     }
 
     async fn ask(&self, session: Option<&str>, method: &str, params: Value) -> Value {
+        let answer = self.call(session, method, params).await;
+        assert!(answer["error"].is_null(), "{method}: {answer}");
+        answer["result"].clone()
+    }
+
+    /// The whole answer, an error too.
+    async fn call(&self, session: Option<&str>, method: &str, params: Value) -> Value {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, answer) = oneshot::channel();
         self.waiting.lock().unwrap().insert(id, sender);
@@ -92,8 +99,7 @@ impl Browser {
         pipe.flush().await.unwrap();
         drop(pipe);
         let answer = timeout(PATIENCE, answer).await.unwrap_or_else(|_| panic!("no answer to {method}")).unwrap();
-        assert!(answer["error"].is_null(), "{method}: {answer}");
-        answer["result"].clone()
+        answer
     }
 
     /// A window that shares nothing with the others: no cookie, no cache.
@@ -170,8 +176,9 @@ impl Window<'_> {
         let holds = tokio::time::timeout(
             PATIENCE,
             eventually(what, async || {
-                let answer = self.ask("Runtime.evaluate", asked.clone()).await;
-                (answer["result"]["value"] == true).then_some(())
+                // A page that goes while it is asked answers with an error.
+                let answer = self.browser.call(Some(&self.session), "Runtime.evaluate", asked.clone()).await;
+                (answer["result"]["result"]["value"] == true).then_some(())
             }),
         );
         if holds.await.is_err() {
@@ -201,8 +208,9 @@ impl Window<'_> {
             json!(selector),
             json!(says)
         );
-        self.until(&format!("{selector} that says {says}"), &find).await;
-        self.eval(&format!("{find}.click(); 0")).await;
+        // Found and pressed in one go: what is live may be put anew in between.
+        let press = format!("((found) => found && (found.click(), true))({find})");
+        self.until(&format!("{selector} that says {says}"), &press).await;
     }
 
     /// Types into a field, in place of what is there.

@@ -111,7 +111,10 @@ async fn an_operator_watches_edits_shadows_promotes_and_sends_again() {
     window.press("button[value=rollback]", "Roll back").await;
     window.says(".said.well", "rolled back").await;
 
-    // What the platform refused goes again.
+    // What the platform refused is the matter, with what to do about it; it goes again.
+    window.press("nav a", "Health").await;
+    window.says("#alerts", "are parked until somebody decides").await;
+    window.says("#alerts", "convey queue list --state dead --kind event").await;
     window.press("nav a", "Parked").await;
     window.says("#parked", "event").await;
     let told = sandbox.accepted_count();
