@@ -98,8 +98,7 @@ impl Browser {
         pipe.write_all(&bytes).await.unwrap();
         pipe.flush().await.unwrap();
         drop(pipe);
-        let answer = timeout(PATIENCE, answer).await.unwrap_or_else(|_| panic!("no answer to {method}")).unwrap();
-        answer
+        timeout(PATIENCE, answer).await.unwrap_or_else(|_| panic!("no answer to {method}")).unwrap()
     }
 
     /// A window that shares nothing with the others: no cookie, no cache.
