@@ -38,6 +38,8 @@ pub struct Route {
     pub path: &'static str,
     /// What it asks of who comes.
     pub needs: Needs,
+    /// Whether it shows a browser a whole view.
+    pub is_view: bool,
 }
 
 const NOBODY: Needs = Needs::Nothing;
@@ -76,7 +78,16 @@ where
     H: axum::handler::Handler<T, Arc<Admin>>,
     T: 'static,
 {
-    (Route { method: Method::GET, path, needs }, get(handler))
+    (Route { method: Method::GET, path, needs, is_view: false }, get(handler))
+}
+
+fn shows<H, T>(needs: Needs, path: &'static str, handler: H) -> Served
+where
+    H: axum::handler::Handler<T, Arc<Admin>>,
+    T: 'static,
+{
+    let (route, served) = looks(needs, path, handler);
+    (Route { is_view: true, ..route }, served)
 }
 
 fn does<H, T>(needs: Needs, path: &'static str, handler: H) -> Served
@@ -84,7 +95,7 @@ where
     H: axum::handler::Handler<T, Arc<Admin>>,
     T: 'static,
 {
-    (Route { method: Method::POST, path, needs }, post(handler))
+    (Route { method: Method::POST, path, needs, is_view: false }, post(handler))
 }
 
 /// What programs ask, the command line above all: JSON in, JSON out.
@@ -138,31 +149,31 @@ fn pages() -> Vec<Served> {
         looks(NOBODY, "/assets/{file}", page::asset),
         does(VIEWER, "/sign-out", page::sign_out),
         looks(VIEWER, "/live", page::live),
-        looks(VIEWER, "/", page::overview),
-        looks(VIEWER, "/connections", page::connections),
+        shows(VIEWER, "/", page::overview),
+        shows(VIEWER, "/connections", page::connections),
         does(OPERATOR, "/connections/pause", page::pause),
         does(OPERATOR, "/connections/resume", page::resume),
         does(OPERATOR, "/connections/look", page::look),
         does(OPERATOR, "/connections/reconnect", page::reconnect),
-        looks(VIEWER, "/deliveries", page::deliveries),
-        looks(VIEWER, "/why", page::why),
+        shows(VIEWER, "/deliveries", page::deliveries),
+        shows(VIEWER, "/why", page::why),
         does(OPERATOR, "/why/content", page::content),
-        looks(VIEWER, "/parked", page::parked),
+        shows(VIEWER, "/parked", page::parked),
         does(OPERATOR, "/parked/retry", page::retry),
         does(OPERATOR, "/parked/drop", page::drop_parked),
-        looks(VIEWER, "/mapping", page::mappings),
-        looks(VIEWER, "/mapping/{name}", page::mapping),
+        shows(VIEWER, "/mapping", page::mappings),
+        shows(VIEWER, "/mapping/{name}", page::mapping),
         does(OPERATOR, "/mapping/{name}/preview", page::mapping_preview),
         does(OPERATOR, "/mapping/{name}/act", page::mapping_act),
-        looks(OPERATOR, "/mapping/{name}/build", page::build),
+        shows(OPERATOR, "/mapping/{name}/build", page::build),
         does(OPERATOR, "/mapping/{name}/build/preview", page::build_preview),
         does(OPERATOR, "/mapping/{name}/build/live", page::build_live),
-        looks(VIEWER, "/audiences", page::audiences),
-        looks(VIEWER, "/tests", page::tests_view),
+        shows(VIEWER, "/audiences", page::audiences),
+        shows(VIEWER, "/tests", page::tests_view),
         does(OPERATOR, "/tests/on", page::tests_on),
         does(OPERATOR, "/tests/off", page::tests_off),
-        looks(VIEWER, "/audit", page::audit),
-        looks(VIEWER, "/health", page::health),
+        shows(VIEWER, "/audit", page::audit),
+        shows(VIEWER, "/health", page::health),
     ]
 }
 

@@ -24,16 +24,6 @@ pub(super) struct Called {
 }
 
 impl Called {
-    /// A request of the host's own whose address nothing may keep.
-    pub(super) fn own(what: &str) -> Self {
-        Self { operation: what.to_owned(), contact: None, booked: true }
-    }
-
-    /// The same of one that the audit does not hold.
-    pub(super) fn unbooked(what: &str) -> Self {
-        Self { booked: false, ..Self::own(what) }
-    }
-
     /// Whether the audit holds nothing of a request.
     pub(super) fn is_unbooked(request: &http::request::Parts) -> bool {
         request.extensions.get::<Self>().is_some_and(|called| !called.booked)
@@ -45,6 +35,25 @@ impl Called {
             Some(called) => called.operation.clone(),
             None => format!("{} {}", request.method, request.uri.path()),
         }
+    }
+}
+
+/// What a request of the host's own is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Own {
+    /// It is in the audit by this.
+    Booked(&'static str),
+    /// It is sent again and again: it is counted by this, and the audit holds none of it.
+    Unbooked(&'static str),
+}
+
+impl From<Own> for Called {
+    fn from(own: Own) -> Self {
+        let (operation, booked) = match own {
+            Own::Booked(operation) => (operation, true),
+            Own::Unbooked(operation) => (operation, false),
+        };
+        Self { operation: operation.to_owned(), contact: None, booked }
     }
 }
 

@@ -15,7 +15,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::answer::{held_back, without_secrets};
-use super::book::{Book, Called};
+use super::book::{Book, Called, Own};
 use super::credential::{Credentials, Ready};
 use super::limit::Slot;
 use super::oauth::Holder;
@@ -40,7 +40,7 @@ pub struct Limits {
 }
 
 /// An address of the operator's has this long to take what it is told.
-const ANNOUNCED_WITHIN: Duration = Duration::from_secs(10);
+const TOLD_WITHIN: Duration = Duration::from_secs(10);
 
 /// The shared client. Cheap to clone.
 #[derive(Clone)]
@@ -199,34 +199,22 @@ impl Egress {
         self.exchange(None, None, (request.into_parts().0, body), Duration::MAX).await
     }
 
-    /// Tells an address of the operator's something, once. It may be a secret itself: only `what` and the host are written down.
+    /// Tells an address of the operator's something, once. It may be a secret itself: no more than what the request is called and the host are
+    /// written down.
     ///
     /// # Errors
     /// [`EgressError`], by what happened on the way.
-    pub async fn announce(
+    pub async fn tell(
         &self,
-        what: &'static str,
+        called: Own,
         uri: Uri,
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<StatusCode, EgressError> {
-        let message = (own(uri, headers, Called::own(what)), body);
-        Ok(self.exchange(None, None, message, ANNOUNCED_WITHIN).await?.status())
-    }
-
-    /// The same for what is sent again and again to a collector of the operator's: the audit holds none of it.
-    ///
-    /// # Errors
-    /// [`EgressError`], by what happened on the way.
-    pub async fn export(
-        &self,
-        what: &'static str,
-        uri: Uri,
-        headers: HeaderMap,
-        body: Bytes,
-    ) -> Result<StatusCode, EgressError> {
-        let message = (own(uri, headers, Called::unbooked(what)), body);
-        Ok(self.exchange(None, None, message, Duration::MAX).await?.status())
+        let mut request = Request::new(());
+        (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (Method::POST, uri, headers);
+        request.extensions_mut().insert(Called::from(called));
+        Ok(self.exchange(None, None, (request.into_parts().0, body), TOLD_WITHIN).await?.status())
     }
 
     async fn exchange(
@@ -286,14 +274,6 @@ impl Egress {
         })?;
         Ok(Response::from_parts(parts, body.to_bytes()))
     }
-}
-
-/// A request of the host's own.
-fn own(uri: Uri, headers: HeaderMap, called: Called) -> Parts {
-    let mut request = Request::new(());
-    (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (Method::POST, uri, headers);
-    request.extensions_mut().insert(called);
-    request.into_parts().0
 }
 
 /// The address with the proof in its query. Nothing keeps it: the audit and the logs name operations, not addresses.

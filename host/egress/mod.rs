@@ -18,6 +18,7 @@ mod ticket;
 mod tests;
 
 pub use allow::{Allow, Grant};
+pub use book::Own;
 pub use client::{Egress, Limits};
 pub use credential::{Credential, Proof};
 pub use error::EgressError;

@@ -8,20 +8,13 @@ use serde_json::json;
 
 use crate::polls::scene::{a_moment_later, simulate, telling};
 use crate::rig::{Book, Convey, ROOM, asked, sandbox};
-use crate::wire::{Letter, letters_of};
+use crate::wire::letters_of;
 
 const CONTACT: &str = "GET /contacts/{id}";
 const FIELDS: &str = "GET /locations/{id}/customFields";
 
 /// The connection's settings that the rig writes.
 const SETTINGS: &str = "[connection.acme.settings]\ncountry = \"US\"\ncurrency = \"USD\"\n";
-
-async fn send(convey: &Convey, letters: &[Letter]) {
-    for letter in letters {
-        letter.insist(&convey.hook()).await;
-    }
-    convey.drained().await;
-}
 
 async fn ended(mut convey: Convey) -> Book {
     assert!(convey.stop().await.success());
@@ -40,7 +33,7 @@ async fn the_mapper_is_told_keys_and_names_for_ids() {
     a_moment_later(&sandbox).await;
     letters.extend(letters_of(&sandbox, Kind::StageMoved, 1).await);
     convey.start().await;
-    send(&convey, &letters).await;
+    convey.take(&letters).await;
     let book = ended(convey).await;
     book.assert_all_told(letters.iter().map(|letter| letter.id.as_str()));
     assert_eq!(asked(&sandbox, "crm", FIELDS).await, 1, "the catalogue is fetched once and kept");
@@ -76,7 +69,7 @@ async fn an_unknown_id_refreshes_the_catalogue_once() {
     let mut convey = Convey::new(&sandbox.summary());
     let letters = letters_of(&sandbox, Kind::ContactCreated, 3).await;
     convey.start().await;
-    send(&convey, &letters).await;
+    convey.take(&letters).await;
     assert_eq!(asked(&sandbox, "crm", FIELDS).await, 1);
     let contact = letters[0].json()["id"].clone();
     for _ in 0..3 {
@@ -106,7 +99,7 @@ async fn what_stands_beside_a_contact_is_fetched_only_where_it_is_asked_for() {
         convey.start().await;
         // One by one: what waits for one contact is read with one fetch.
         for letter in &letters {
-            send(&convey, std::slice::from_ref(letter)).await;
+            convey.take(std::slice::from_ref(letter)).await;
         }
         let book = ended(convey).await;
         assert_eq!(asked(&sandbox, "crm", CONTACT).await, 3);
@@ -137,7 +130,7 @@ async fn a_task_that_names_nobody_finds_its_contact() {
     let letters = letters_of(&sandbox, Kind::TaskCreated, 4).await;
     assert!(letters.iter().all(|letter| letter.json().get("contactId").is_none()));
     convey.start().await;
-    send(&convey, &letters).await;
+    convey.take(&letters).await;
     let book = ended(convey).await;
     book.assert_all_told(letters.iter().map(|letter| letter.id.as_str()));
     assert_eq!(book.changes.len(), 4);
@@ -158,7 +151,7 @@ async fn an_update_that_changed_nothing_is_silent_and_says_why() {
     let mut convey = telling(&summary, &summary.dataset, ROOM);
     let letters = letters_of(&sandbox, Kind::ContactCreated, 1).await;
     convey.start().await;
-    send(&convey, &letters).await;
+    convey.take(&letters).await;
     let same = json!({ "id": letters[0].json()["id"] });
     let id = simulate(&sandbox, &convey, "ContactUpdate", same).await;
     convey.drained().await;
@@ -186,7 +179,7 @@ async fn an_edit_of_a_deal_is_one_change_however_often_it_is_announced() {
     }
     convey.start().await;
     for letter in &letters {
-        send(&convey, std::slice::from_ref(letter)).await;
+        convey.take(std::slice::from_ref(letter)).await;
     }
     let book = ended(convey).await;
     book.assert_all_told(letters.iter().map(|letter| letter.id.as_str()));

@@ -48,13 +48,6 @@ impl Road {
     }
 }
 
-async fn send(convey: &Convey, letters: &[Letter]) {
-    for letter in letters {
-        letter.insist(&convey.hook()).await;
-    }
-    convey.drained().await;
-}
-
 /// The same changes told to four conveys: by all webhooks in their order; by these and polls; by polls alone; by webhooks of which a fifth
 /// is lost, doubled or late, and polls. A contact changes at most once between two polls. All tell the same of the same people, once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -80,19 +73,19 @@ async fn lost_doubled_and_shuffled_webhooks_with_polls_tell_what_a_clean_run_tel
         twice.extend(letters.iter().map(of).filter(|contact| !seen.insert(contact.clone())));
         let arriving = road.carry(&letters);
         tokio::join!(
-            send(clean, &letters),
+            clean.take(&letters),
             async {
-                send(both, &letters).await;
+                both.take(&letters).await;
                 look(both, false).await;
             },
             look(polled, false),
             async {
-                send(faulty, &arriving).await;
+                faulty.take(&arriving).await;
                 look(faulty, false).await;
             }
         );
     }
-    send(faulty, &std::mem::take(&mut road.late)).await;
+    faulty.take(&std::mem::take(&mut road.late)).await;
     look(faulty, false).await;
     assert!(road.lost > 10, "{} letters were lost", road.lost);
 
@@ -200,7 +193,7 @@ async fn a_late_webhook_closes_its_gap() {
     assert!(convey.book().await.changes.is_empty(), "a gap is counted, not told");
 
     convey.start().await;
-    send(&convey, &[notes[0].clone(), deal[1].clone()]).await;
+    convey.take(&[notes[0].clone(), deal[1].clone()]).await;
     assert!(convey.stop().await.success());
     assert_eq!(missed(&convey).await, counts(1, 0));
     let book = convey.book().await;

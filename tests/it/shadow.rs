@@ -61,13 +61,6 @@ pub async fn compared(convey: &Convey, count: u64) -> Value {
     .await
 }
 
-pub async fn send(convey: &Convey, letters: &[Letter]) {
-    for letter in letters {
-        letter.insist(&convey.hook()).await;
-    }
-    convey.drained().await;
-}
-
 /// Gives a letter's contact the tag that sets the test mapper's misdeed off.
 async fn mark(convey: &Convey, letter: &Letter) {
     let contact = letter.json()["id"].as_str().unwrap().to_owned();
@@ -95,12 +88,12 @@ async fn a_crafted_pair_differs_in_exactly_its_five_places_and_the_report_outliv
     assert_eq!((&begun["state"], &begun["role"]), (&"running".into(), &"candidate".into()), "{begun}");
     let twice = convey.command(&["shadow", "start", "--settings", after.to_str().unwrap()]).await;
     assert!(twice.code == Some(1) && twice.stderr.contains("convey shadow stop"), "{twice:?}");
-    send(&convey, first).await;
+    convey.take(first).await;
     compared(&convey, 10).await;
     assert!(convey.stop().await.success());
     convey.start().await;
     assert_eq!(report(&convey).await["tally"]["compared"], 10, "what was seen outlives a restart");
-    send(&convey, second).await;
+    convey.take(second).await;
     let said = compared(&convey, 16).await;
 
     let leads = sandbox.accepted(0).iter().filter(|accepted| accepted.event["event_name"] == "Lead").count();
@@ -143,7 +136,7 @@ async fn candidates_that_break_are_named_and_paused_and_hold_nobody_up() {
         let arguments = ["--mapper", strange.to_str().unwrap(), "--settings", settings.to_str().unwrap()];
         start(&convey, &arguments).await;
         mark(&convey, &letters[3]).await;
-        send(&convey, letters).await;
+        convey.take(letters).await;
         let said = compared(&convey, 8).await;
         let faults = said["tally"]["faults"].as_object().unwrap().clone();
         assert_eq!((faults.len(), &said["tally"]["faulty"]), (1, &1.into()), "{behaviour}: {said}");
@@ -153,7 +146,7 @@ async fn candidates_that_break_are_named_and_paused_and_hold_nobody_up() {
     }
     let settings = convey.file("strange.txt", "trap always");
     start(&convey, &["--mapper", strange.to_str().unwrap(), "--settings", settings.to_str().unwrap()]).await;
-    send(&convey, &letters[24..]).await;
+    convey.take(&letters[24..]).await;
     let paused = eventually("it is paused", async || {
         let said = report(&convey).await;
         (said["state"] == "paused").then_some(said)
@@ -175,7 +168,7 @@ async fn what_breaks_after_its_promotion_is_rolled_back_without_a_person_and_not
     let strange = convey.bytes("strange.wasm", &guests::component("convey-test-mapper", guests::PURE));
     let settings = convey.file("strange.txt", "trap");
     start(&convey, &["--mapper", strange.to_str().unwrap(), "--settings", settings.to_str().unwrap()]).await;
-    send(&convey, &letters[..4]).await;
+    convey.take(&letters[..4]).await;
     compared(&convey, 4).await;
     convey.command(&["shadow", "promote", "--note", "looks good"]).await.json();
     let watched = report(&convey).await;
@@ -223,17 +216,17 @@ async fn a_gate_that_holds_promotes_by_itself_and_the_watch_ends_when_its_time_i
     assert!(wrong.code == Some(2) && wrong.stderr.contains("differing"), "{wrong:?}");
     let gate = "differing <= 100% && faults == 0 && changes >= 6";
     start(&convey, &["--settings", other, "--promote-when", gate, "--watch", "2s"]).await;
-    send(&convey, &letters[..5]).await;
+    convey.take(&letters[..5]).await;
     compared(&convey, 5).await;
     assert_eq!(origins(&convey).await, ["config"], "five are not enough");
-    send(&convey, &letters[5..8]).await;
+    convey.take(&letters[5..8]).await;
     eventually("it is promoted", async || (origins(&convey).await.len() == 2).then_some(())).await;
     let history = convey.command(&["mapper", "history"]).await.json();
     assert_eq!((&history[0]["origin"], &history[0]["who"]), (&"promote".into(), &"convey".into()));
     assert!(history[0]["note"].as_str().unwrap().contains(gate), "{history}");
     assert!(history[0]["diff"].as_str().unwrap().contains("\"compared\":"), "{history}");
     eventually("the watch is over", async || (report(&convey).await["state"] == "passed").then_some(())).await;
-    send(&convey, &letters[8..]).await;
+    convey.take(&letters[8..]).await;
     assert!(names(&sandbox).contains("Contact"));
     let back = convey.command(&["mapper", "rollback"]).await.json();
     assert!(back["commit_ms"].as_u64().unwrap() < 1_000, "{back}");
@@ -277,7 +270,7 @@ async fn the_past_is_asked_with_another_mapping_and_only_the_difference_is_sent(
     let sandbox = sandbox(1, 1).await;
     let letters = letters_of(&sandbox, Kind::ContactCreated, 8).await;
     let mut convey = started(&sandbox, "[events]\nopportunity-won = \"Purchase\"\n").await;
-    send(&convey, &letters).await;
+    convey.take(&letters).await;
     assert_eq!(sandbox.accepted(0).len(), 0);
     let leads = convey.file("leads.toml", LEADS);
     let asked = ["replay", "--since", "3d", "--settings", leads.to_str().unwrap()];

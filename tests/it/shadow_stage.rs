@@ -6,7 +6,7 @@ use convey::sandbox::Kind;
 use serde_json::{Value, json};
 
 use crate::rig::{Convey, ROOM, eventually, sandbox, second_connection};
-use crate::shadow::{LEADS, WRONG, compared, names, origins, report, send, start};
+use crate::shadow::{LEADS, WRONG, compared, names, origins, report, start};
 use crate::wire::{Letter, letters_of};
 
 /// One mapping for many locations goes live for some first; the others still hear the old one, and are compared.
@@ -32,7 +32,7 @@ async fn a_promotion_in_stages_is_live_for_some_connections_first_and_is_taken_b
     assert_eq!(promoted["stage"], json!({"live": ["acme"], "of": 2, "left_out": []}), "{promoted}");
     let told = async |letters: &[Letter]| {
         let before = sandbox.accepted(0).len();
-        send(&convey, letters).await;
+        convey.take(letters).await;
         let new = sandbox.accepted(0).split_off(before);
         new.iter().map(|one| one.event["event_name"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
     };
@@ -44,7 +44,7 @@ async fn a_promotion_in_stages_is_live_for_some_connections_first_and_is_taken_b
     convey.start().await;
     let told = async |letters: &[Letter]| {
         let before = sandbox.accepted(0).len();
-        send(&convey, letters).await;
+        convey.take(letters).await;
         let new = sandbox.accepted(0).split_off(before);
         new.iter().map(|one| one.event["event_name"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
     };

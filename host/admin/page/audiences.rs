@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use maud::html;
 
+use super::layout::Head::{Number, Text};
 use super::layout::{Trouble, table, view};
 use crate::admin::Admin;
 use crate::admin::gate::Visitor;
@@ -39,7 +40,7 @@ pub(in crate::admin) async fn audiences(
             @if all().next().is_none() {
                 p { "No rule has put anybody into an audience yet. Under " a href="/mapping" { "Mapping" } ", “Build from templates” has “tag → audience”." }
             } @else {
-                (table("Audiences", &["Audience", "Destination", "Put in", "Waiting", "Dead", "Not recognised"], rows))
+                (table("Audiences", &[Text("Audience"), Text("Destination"), Number("Put in"), Number("Waiting"), Number("Dead"), Number("Not recognised")], rows))
                 p.hint { "“Put in” counts whom the platform has taken; how many of them it finds is shown there." }
             }
         }

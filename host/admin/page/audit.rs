@@ -8,6 +8,7 @@ use axum::response::Response;
 use maud::html;
 use serde::Deserialize;
 
+use super::layout::Head::{Number, Text};
 use super::layout::{Trouble, short, span, table, view, when};
 use crate::admin::Admin;
 use crate::admin::gate::Visitor;
@@ -68,7 +69,7 @@ pub(in crate::admin) async fn audit(
         }
         section id="audit" data-live aria-label="Audit" {
             @if found.is_empty() { p { "Nothing." } } @else {
-                (table("Audit", &["When", "Who", "Where", "What", "Answer", "Took"], rows))
+                (table("Audit", &[Text("When"), Text("Who"), Text("Where"), Text("What"), Text("Answer"), Number("Took")], rows))
                 @if found.len() as u64 == SHOWN { p.hint { "The newest " (SHOWN) " are shown; `convey audit` has the rest." } }
             }
         }

@@ -8,6 +8,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::fields::Fields;
+use super::layout::Head::{Number, Text};
 use super::layout::{Trouble, back, button, seen_from, state, table, view};
 use crate::admin::Admin;
 use crate::admin::gate::Visitor;
@@ -34,7 +35,16 @@ pub(in crate::admin) async fn connections(
             (row(&admin, &visitor, now, grant, known, paused, webhooks.get(&grant.connection).copied()))
         }
     };
-    let heads = ["Connection", "State", "Token", "Last webhook", "Last poll", "Waiting", "Missed by webhooks", "Do"];
+    let heads = [
+        Text("Connection"),
+        Text("State"),
+        Text("Token"),
+        Text("Last webhook"),
+        Text("Last poll"),
+        Number("Waiting"),
+        Number("Missed by webhooks"),
+        Text("Do"),
+    ];
     let body = html! {
         section id="connections" data-live aria-label="Connections" {
             @if grants.is_empty() { p { "There is no connection yet." } }
@@ -131,7 +141,16 @@ fn destinations(admin: &Admin, visitor: &Visitor, status: &Status) -> Markup {
     };
     table(
         "Destinations",
-        &["Destination", "State", "Waiting", "Again", "Delivered", "Parked", "May repeat", "Do"],
+        &[
+            Text("Destination"),
+            Text("State"),
+            Number("Waiting"),
+            Number("Again"),
+            Number("Delivered"),
+            Number("Parked"),
+            Number("May repeat"),
+            Text("Do"),
+        ],
         rows,
     )
 }

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::layout::Head::{Number, Text};
 use super::layout::{Trouble, query, seen_from, span, state, table, view};
 use crate::admin::Admin;
 use crate::admin::gate::Visitor;
@@ -92,7 +93,11 @@ fn events(now: Millis, went: &[RecentEvent]) -> Markup {
             }
         }
     };
-    table("Events", &["Event", "Made", "Name", "Way", "Rule", "State", "Took"], rows)
+    table(
+        "Events",
+        &[Text("Event"), Text("Made"), Text("Name"), Text("Way"), Text("Rule"), Text("State"), Number("Took")],
+        rows,
+    )
 }
 
 fn came_in(now: Millis, came: &[RecentDelivery]) -> Markup {
@@ -109,5 +114,17 @@ fn came_in(now: Millis, came: &[RecentDelivery]) -> Markup {
             }
         }
     };
-    table("Deliveries", &["Delivery", "Came", "Kind", "Connection", "State", "Changes", "Read after"], rows)
+    table(
+        "Deliveries",
+        &[
+            Text("Delivery"),
+            Text("Came"),
+            Text("Kind"),
+            Text("Connection"),
+            Text("State"),
+            Number("Changes"),
+            Number("Read after"),
+        ],
+        rows,
+    )
 }

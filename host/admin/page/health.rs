@@ -8,6 +8,7 @@ use axum::response::Response;
 use maud::html;
 
 use super::deliveries::why_link;
+use super::layout::Head::Text;
 use super::layout::{Trouble, seen_from, short, state, table, view};
 use crate::admin::Admin;
 use crate::admin::gate::Visitor;
@@ -54,14 +55,14 @@ pub(in crate::admin) async fn health(
         section aria-labelledby="parts-title" {
             h2 id="parts-title" { "What runs" }
             p { "convey " (env!("CARGO_PKG_VERSION")) ", contract " code { (CONTRACT) } }
-            (table("Components", &["Name", "Kind", "Digest"], html! {
+            (table("Components", &[Text("Name"), Text("Kind"), Text("Digest")], html! {
                 @for (name, kind, digest) in &parts { tr { th scope="row" { (name) } td { (kind) } td { code { (short(digest)) } } } }
             }))
         }
         section id="ambiguous" data-live aria-labelledby="ambiguous-title" {
             h2 id="ambiguous-title" { "Attempts without an answer" }
             @if ambiguous.is_empty() { p { "None: nothing can have been told twice." } } @else {
-                (table("Attempts without an answer", &["Attempt", "When", "Destination", "Events"], html! {
+                (table("Attempts without an answer", &[Text("Attempt"), Text("When"), Text("Destination"), Text("Events")], html! {
                     @for attempt in ambiguous.iter().rev().take(SHOWN) {
                         tr {
                             th scope="row" { (attempt.attempt) }

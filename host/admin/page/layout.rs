@@ -208,12 +208,27 @@ pub(super) fn short(digest: &str) -> String {
     digest.chars().take(12).collect()
 }
 
+/// What stands above a column.
+#[derive(Clone, Copy)]
+pub(super) enum Head<'a> {
+    /// Above words, and what may be done.
+    Text(&'a str),
+    /// Above numbers, whose cells are `td.number`: on the right, digit under digit.
+    Number(&'a str),
+}
+
 /// A wide table that scrolls by itself, so that the page does not.
-pub(super) fn table(label: &str, heads: &[&str], rows: Markup) -> Markup {
+pub(super) fn table(label: &str, heads: &[Head<'_>], rows: Markup) -> Markup {
     html! {
         div.scroll role="region" aria-label=(label) tabindex="0" {
             table {
-                thead { tr { @for head in heads { th scope="col" { (head) } } } }
+                thead {
+                    tr {
+                        @for head in heads {
+                            @match head { Head::Text(name) => { th scope="col" { (name) } } Head::Number(name) => { th.number scope="col" { (name) } } }
+                        }
+                    }
+                }
                 tbody { (rows) }
             }
         }

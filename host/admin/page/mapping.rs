@@ -9,6 +9,7 @@ use axum::{Extension, Json};
 use maud::{Markup, html};
 
 use super::fields::Fields;
+use super::layout::Head::{Number, Text};
 use super::layout::{Trouble, back, csrf_field, seen_from, short, span, state, table, view};
 use super::{preview as table_of, shadow as shadow_view};
 use crate::admin::gate::Visitor;
@@ -57,7 +58,7 @@ pub(in crate::admin) async fn mappings(
     }
     let body = html! {
         section id="mappings" data-live aria-label="Mappings" {
-            (table("Mappings", &["Mapping", "Generation", "Mapper", "Settings", "Connections", "Shadow", "Do"], html! {
+            (table("Mappings", &[Text("Mapping"), Number("Generation"), Text("Mapper"), Text("Settings"), Number("Connections"), Text("Shadow"), Text("Do")], html! {
                 @for (name, generation, used, shadow) in &rows {
                     tr {
                         th scope="row" { a href={ "/mapping/" (name) } { (name) } }
@@ -165,7 +166,7 @@ async fn editor(
 fn generations(now: u64, live: i64, history: &[Generation]) -> Markup {
     table(
         "Generations",
-        &["Generation", "Since", "By", "How", "Mapper", "Settings", "Note"],
+        &[Text("Generation"), Text("Since"), Text("By"), Text("How"), Text("Mapper"), Text("Settings"), Text("Note")],
         html! {
             @for generation in history {
                 @let written = &generation.written;

@@ -8,6 +8,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::chart::{Line, chart, number};
+use super::layout::Head::{Number, Text};
 use super::layout::{Trouble, button, query, seen_from, table, view};
 use super::pulse::{POINT_MS, POINTS, Pace, Step, mean_ms};
 use crate::admin::Admin;
@@ -153,7 +154,7 @@ fn due(now: Millis, deadlines: &[Deadlines]) -> Markup {
     }
     table(
         "Deadlines",
-        &["Destination", "Waiting", "Nearest", "Within an hour", "Within a day"],
+        &[Text("Destination"), Number("Waiting"), Text("Nearest"), Number("Within an hour"), Number("Within a day")],
         html! {
             @for one in deadlines {
                 tr {

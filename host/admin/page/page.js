@@ -15,6 +15,13 @@ enter();
 // Where this page is open already, a link changes only what stands behind the #.
 addEventListener("hashchange", enter);
 
+// On a phone the menu is one line that scrolls: the view that is open is in sight.
+const here = document.querySelector("nav [aria-current]");
+if (here) {
+  const line = here.closest("ul");
+  line.scrollLeft = here.offsetLeft - (line.clientWidth - here.offsetWidth) / 2;
+}
+
 // ---- live ----
 
 const state = document.getElementById("live");

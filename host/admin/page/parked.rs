@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::deliveries::why_link;
 use super::fields::Fields;
+use super::layout::Head::{Number, Text};
 use super::layout::{Trouble, back, button, csrf_field, query, seen_from, state, table, view};
 use crate::admin::Admin;
 use crate::admin::gate::Visitor;
@@ -107,7 +108,11 @@ fn groups(visitor: &Visitor, now: Millis, meant: &Meant, groups: &[QueueGroup]) 
             }
         }
     };
-    table("Groups", &["Count", "Reason", "Kind", "Where", "First", "Last", "Do"], rows)
+    table(
+        "Groups",
+        &[Number("Count"), Text("Reason"), Text("Kind"), Text("Where"), Text("First"), Text("Last"), Text("Do")],
+        rows,
+    )
 }
 
 fn rows(visitor: &Visitor, now: Millis, meant: &Meant, found: &[QueueRow]) -> Markup {
@@ -133,7 +138,7 @@ fn rows(visitor: &Visitor, now: Millis, meant: &Meant, found: &[QueueRow]) -> Ma
         p { a href={ "/parked?" (query(&[("state", &word(meant.state()))])) } { "All reasons" } " / " b { (meant.reason.as_deref().unwrap_or("no reason is known")) } }
         (decide(visitor, meant))
         @if found.is_empty() { p { "Nothing." } } @else {
-            (table("Rows", &["Name", "What", "Way", "State", "Tries", "Since", "Deadline", "Do"], shown))
+            (table("Rows", &[Text("Name"), Text("What"), Text("Way"), Text("State"), Number("Tries"), Text("Since"), Text("Deadline"), Text("Do")], shown))
             @if found.len() as u64 == ROWS { p.hint { "Only the oldest " (ROWS) " are shown." } }
         }
     }

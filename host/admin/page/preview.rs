@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::chart::number;
 use super::deliveries::why_link;
+use super::layout::Head::Text;
 use super::layout::table;
 use crate::flow::{Help, Preview, Quality, Remedy, Row, Totals};
 
@@ -20,7 +21,7 @@ pub(super) fn shown(preview: &Preview) -> Markup {
         @if preview.rows.is_empty() { p { "There is nothing to look at yet: no change is stored, and the CRM has no contact." } }
         @else {
             (totals(&preview.totals))
-            (table("Preview", &["Contact", "Change", "What would be sent", "Match quality", "What is missing", "Left out, and why"], rows(&preview.rows)))
+            (table("Preview", &[Text("Contact"), Text("Change"), Text("What would be sent"), Text("Match quality"), Text("What is missing"), Text("Left out, and why")], rows(&preview.rows)))
         }
     }
 }

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 
 use super::chart::number;
 use super::deliveries::why_link;
+use super::layout::Head::{Number, Text};
 use super::layout::{csrf_field, seen_from, short, span, state, table};
 use crate::admin::gate::Visitor;
 use crate::clock::Millis;
@@ -33,14 +34,14 @@ pub(super) fn shown(visitor: &Visitor, now: Millis, report: &ShadowReport) -> Ma
         (counts("It speaks where there was the skip", &tally.spoke)) (counts("It is silent with the skip", &tally.fell_silent))
         (counts("It breaks", &tally.faults))
         @if !tally.paths.is_empty() {
-            (table("Places that differ", &["Place", "Added", "Missing", "Different"], html! {
+            (table("Places that differ", &[Text("Place"), Number("Added"), Number("Missing"), Number("Different")], html! {
                 @for (path, place) in &tally.paths {
                     tr { th scope="row" { code { (path) } } td.number { (place.added) } td.number { (place.removed) } td.number { (place.different) } }
                 }
             }))
         }
         @if !tally.samples.is_empty() {
-            (table("Changes that differ", &["Change", "Kind", "How"], html! {
+            (table("Changes that differ", &[Text("Change"), Text("Kind"), Text("How")], html! {
                 @for sample in &tally.samples {
                     tr { th scope="row" { (why_link(&sample.change, &sample.change)) } td { (sample.kind) } td { (sample.difference.line()) } }
                 }

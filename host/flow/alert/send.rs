@@ -14,6 +14,7 @@ use super::super::Flow;
 use super::{Message, Severity, State};
 use crate::clock::Millis;
 use crate::config::{Alerts, Target, is_loopback};
+use crate::egress::Own;
 use crate::vault::SecretRef;
 
 /// A program has this long.
@@ -89,7 +90,7 @@ impl Flow {
         let address = place.read().map_err(|error| error.to_string())?;
         let uri = address_of(address.expose())?;
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-        let answer = self.engine.egress().announce("POST alert", uri, headers, Bytes::from(body)).await;
+        let answer = self.engine.egress().tell(Own::Booked("POST alert"), uri, headers, Bytes::from(body)).await;
         match answer.map_err(|error| error.to_string())? {
             status if status.is_success() => Ok(()),
             status => Err(format!("the address answers {status}")),

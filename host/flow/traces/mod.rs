@@ -18,8 +18,10 @@ pub use settings::{Environment, Otlp};
 
 use super::Flow;
 use super::happening::What;
-use crate::egress::Ticket;
+use crate::egress::{Own, Ticket};
 
+/// What the requests are counted by.
+const CALLED: Own = Own::Unbooked("POST traces");
 /// Spans are sent at least this often,
 const EVERY: Duration = Duration::from_secs(1);
 /// and no more than so many at once.
@@ -60,8 +62,7 @@ impl Flow {
         let count = spans.len();
         let body = Bytes::from(otlp.request(spans).to_string());
         for tried in 1..=TRIES {
-            let answer =
-                self.engine.egress().export("POST traces", otlp.uri.clone(), otlp.headers.clone(), body.clone());
+            let answer = self.engine.egress().tell(CALLED, otlp.uri.clone(), otlp.headers.clone(), body.clone());
             let error = match answer.await {
                 Ok(status) if status.is_success() => return,
                 Ok(status) => format!("it answers {status}"),

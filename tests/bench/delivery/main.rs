@@ -9,8 +9,8 @@ mod measured;
 #[path = "../../it/memory.rs"]
 mod memory;
 mod reference;
-#[expect(dead_code, reason = "it serves the integration tests")]
-#[path = "../../it/rig.rs"]
+#[expect(dead_code, unused_imports, reason = "it serves the integration tests")]
+#[path = "../../it/rig/mod.rs"]
 mod rig;
 #[expect(dead_code, reason = "it serves the integration tests")]
 #[path = "../../it/wire.rs"]

@@ -1,23 +1,14 @@
 //! Who is let in, tried by script over every route that the door lists: a new route is tried as soon as it is there.
 
-use convey::admin::{Needs, Role, Route, routes};
+use convey::admin::{Needs, Role, routes};
+use convey::sandbox::Kind;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Door, text};
+use super::{Door, path, text, views};
 use crate::rig::{Convey, sandbox};
-use crate::wire::{self, send};
-
-/// A path that the route has.
-fn path(route: &Route) -> String {
-    let parts = route.path.split('/').map(|part| match part {
-        "{file}" => "style.css",
-        "{connection}" | "{target}" => "acme",
-        part if part.starts_with('{') => "default",
-        part => part,
-    });
-    parts.collect::<Vec<_>>().join("/")
-}
+use crate::shadow::{LEADS, started};
+use crate::wire::{self, letters_of, send};
 
 async fn stored(convey: &Convey) -> Value {
     let mut status = convey.status().await.unwrap();
@@ -148,25 +139,13 @@ async fn a_code_signs_in_once_and_a_session_ends_when_it_is_left() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_view_is_there_and_keeps_to_its_own_files() {
     let sandbox = sandbox(1, 1).await;
-    let mut convey = Convey::new(&sandbox.summary());
-    convey.start().await;
+    let mut convey = started(&sandbox, LEADS).await;
+    convey.take(&letters_of(&sandbox, Kind::ContactCreated, 4).await).await;
     let door = Door::of(&convey);
     let (cookie, csrf) = door.session(Role::Operator).await;
     let mut bytes = 0;
-    for view in [
-        "/",
-        "/connections",
-        "/deliveries",
-        "/parked",
-        "/mapping",
-        "/mapping/default",
-        "/mapping/default/build",
-        "/audiences",
-        "/tests",
-        "/audit",
-        "/health",
-    ] {
-        let answer = door.view(view, &cookie).await;
+    for view in views(Role::Operator) {
+        let answer = door.view(&view, &cookie).await;
         let text = text(&answer);
         assert_eq!(answer.status, 200, "{view}: {text}");
         let policy = answer.headers["content-security-policy"].to_str().unwrap();

@@ -6,26 +6,11 @@ use convey::admin::Role;
 use convey::sandbox::{Fault, Faults, Kind, Play, Sandbox};
 use serde_json::Value;
 
-use super::Door;
-use super::browser::{Browser, Window};
-use crate::rig::{Convey, eventually, sandbox};
+use super::browser::Browser;
+use super::{Door, signed_in, views};
+use crate::rig::{eventually, sandbox};
 use crate::shadow::{LEADS, started};
-use crate::wire::{Letter, letters, letters_of};
-
-async fn signed_in(window: &Window<'_>, convey: &Convey, role: &str) {
-    let printed = convey.command(&["page", "--as", role]).await.json();
-    window.open(printed["url"].as_str().unwrap()).await;
-    window.says("h1", "Overview").await;
-    let address = window.eval("location.href").await;
-    assert!(!address.as_str().unwrap().contains('#'), "{address}: the code is gone from the address");
-}
-
-async fn send(convey: &Convey, letters: &[Letter]) {
-    for letter in letters {
-        letter.insist(&convey.hook()).await;
-    }
-    convey.drained().await;
-}
+use crate::wire::{letters, letters_of};
 
 fn event_names(sandbox: &Sandbox) -> BTreeSet<String> {
     sandbox.accepted(0).iter().map(|accepted| accepted.event["event_name"].as_str().unwrap().to_owned()).collect()
@@ -46,11 +31,11 @@ async fn an_operator_watches_edits_shadows_promotes_and_sends_again() {
     let (compared, after) = rest.split_at(6);
     let convey = started(&sandbox, LEADS).await;
     sandbox.set_faults(Faults { crm: None, ads: Some(Fault { code: Some(100), ..Fault::default() }) });
-    send(&convey, parked).await;
+    convey.take(parked).await;
     sandbox.set_faults(Faults::default());
 
     let window = browser.window().await;
-    signed_in(&window, &convey, "operator").await;
+    signed_in(&window, &convey, Role::Operator).await;
     window.says("#live", "Live").await;
 
     // Deliveries come in before one's eyes: the same page, never loaded again.
@@ -60,7 +45,7 @@ async fn an_operator_watches_edits_shadows_promotes_and_sends_again() {
     window.eval("window.stays = true; 0").await;
     let rows = "document.querySelectorAll('#deliveries tbody tr').length";
     let before = window.eval(rows).await.as_u64().unwrap();
-    send(&convey, came).await;
+    convey.take(came).await;
     window.until("the new deliveries are shown", &format!("{rows} === {}", before + came.len() as u64)).await;
     window.until("an event is delivered", "document.querySelector('#events .state.good')").await;
     assert_eq!(window.eval("window.stays").await, true);
@@ -100,13 +85,13 @@ async fn an_operator_watches_edits_shadows_promotes_and_sends_again() {
     );
     window.press("button[value=shadow]", "Run as a shadow").await;
     window.says("#shadow", "running").await;
-    send(&convey, compared).await;
+    convey.take(compared).await;
     window.says("#shadow", &format!("{} of {} changes differ", compared.len(), compared.len())).await;
     window.says("#shadow", "convert.name is different").await;
     assert!(!event_names(&sandbox).contains("Caught"), "a shadow sends nothing");
     window.press("button[value=promote]", "Promote").await;
     window.says(".said.well", "is live").await;
-    send(&convey, after).await;
+    convey.take(after).await;
     assert!(event_names(&sandbox).contains("Caught"), "{:?}", event_names(&sandbox));
     window.press("button[value=rollback]", "Roll back").await;
     window.says(".said.well", "rolled back").await;
@@ -141,9 +126,9 @@ async fn a_marketer_goes_live_from_templates_without_a_file() {
     let mixed = letters(&sandbox, Play { changes: 30, ..Play::default() }).await;
     let (seen, later) = mixed.split_at(15);
     let convey = started(&sandbox, LEADS).await;
-    send(&convey, seen).await;
+    convey.take(seen).await;
     let window = browser.window().await;
-    signed_in(&window, &convey, "operator").await;
+    signed_in(&window, &convey, Role::Operator).await;
     window.press("nav a", "Mapping").await;
     window.press("#mappings a", "Build from templates").await;
     window.says("h1", "Build default from templates").await;
@@ -174,7 +159,7 @@ async fn a_marketer_goes_live_from_templates_without_a_file() {
         settings.contains("join = \"120330000000000000\"") && settings.contains(field.as_str().unwrap()),
         "{settings}"
     );
-    send(&convey, later).await;
+    convey.take(later).await;
     assert!(event_names(&sandbox).len() > 1, "stages are told by their names: {:?}", event_names(&sandbox));
 
     // Test mode has its end on its face.
@@ -191,22 +176,11 @@ async fn a_viewer_sees_everything_and_changes_nothing() {
     let Some(browser) = Browser::start("a_viewer").await else { return };
     let sandbox = sandbox(1, 1).await;
     let convey = started(&sandbox, LEADS).await;
-    send(&convey, &letters_of(&sandbox, Kind::ContactCreated, 4).await).await;
+    convey.take(&letters_of(&sandbox, Kind::ContactCreated, 4).await).await;
     let window = browser.window().await;
-    signed_in(&window, &convey, "viewer").await;
+    signed_in(&window, &convey, Role::Viewer).await;
     let door = Door::of(&convey);
-    for view in [
-        "/",
-        "/connections",
-        "/deliveries",
-        "/parked",
-        "/mapping",
-        "/mapping/default",
-        "/audiences",
-        "/tests",
-        "/audit",
-        "/health",
-    ] {
+    for view in views(Role::Viewer) {
         window.open(&format!("{}{view}", door.base)).await;
         window.says("footer", "You are a viewer").await;
         let buttons = window

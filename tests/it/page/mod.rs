@@ -1,11 +1,12 @@
 //! The operator's page: who comes in and who does not, over every route there is; and what a person does on it, in a real browser.
 
-mod browser;
+pub mod browser;
 mod doors;
 mod journey;
 mod looks;
 
-use convey::admin::{Role, Token, read_address};
+use browser::Window;
+use convey::admin::{Needs, Role, Route, Token, read_address, routes};
 use http::{Method, Request};
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
@@ -76,6 +77,38 @@ impl Door {
         let (_, rest) = view.split_once("name=\"csrf\" content=\"").unwrap_or_else(|| panic!("{view}"));
         (cookie, rest.split('"').next().unwrap().to_owned())
     }
+}
+
+/// A path that the route has.
+fn path(route: &Route) -> String {
+    let parts = route.path.split('/').map(|part| match part {
+        "{file}" => "style.css",
+        "{connection}" | "{target}" => "acme",
+        part if part.starts_with('{') => "default",
+        part => part,
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+/// Where every view is that this role may see, as the door lists them. The first event's story is told, so there must be one.
+fn views(role: Role) -> Vec<String> {
+    let all = routes();
+    let seen = all.iter().filter(|route| route.is_view && matches!(route.needs, Needs::Role(needed) if needed <= role));
+    let views = seen.flat_map(|route| match route.path {
+        "/why" => vec!["/why?id=e1".to_owned()],
+        "/parked" => vec!["/parked".to_owned(), "/parked?state=dead&kind=event&lane=ads".to_owned()],
+        _ => vec![path(route)],
+    });
+    views.collect()
+}
+
+/// Signs a browser in as `convey page` has it.
+pub async fn signed_in(window: &Window<'_>, convey: &Convey, role: Role) {
+    let printed = convey.command(&["page", "--as", &role.to_string()]).await.json();
+    window.open(printed["url"].as_str().unwrap()).await;
+    window.says("h1", "Overview").await;
+    let address = window.eval("location.href").await;
+    assert!(!address.as_str().unwrap().contains('#'), "{address}: the code is gone from the address");
 }
 
 pub fn text(answer: &Answer) -> String {

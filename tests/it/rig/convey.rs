@@ -1,8 +1,6 @@
-//! The rig: both vendors played by a sandbox in this process, convey as a process of its own, real sockets between them.
+//! One convey of a test's own, from its folder to its end.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -11,71 +9,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use convey::admin::{Token, read_address};
-use convey::contract::Change;
-use convey::sandbox::{Allowance, Options, Sandbox, Summary};
-use convey::store::{Account, AmbiguousAttempt, Generation, Store};
+use convey::sandbox::{Sandbox, Summary};
+use convey::store::Store;
 use convey::vault::Vault;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
-use tokio::time::{Instant, interval, timeout};
+use tokio::time::timeout;
 
-use crate::wire;
-
-/// The line of a connection that may ask the CRM as often as the sandbox of [`options`] lets it.
-pub const ROOM: &str = "rate_limit = { requests = 1000000, per_ms = 1000 }";
-
-/// How long anything may take that has no limit of its own: generous, because the machine may be busy.
-pub const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Says that a test was skipped, and why.
-pub fn skipped(test: &str, why: &str) {
-    // Not by a macro: the harness would keep what a test prints that passes.
-    std::io::stderr().write_all(format!("skipped: {test}: {why}\n").as_bytes()).unwrap();
-}
-
-/// Looks until there is something to see.
-pub async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
-    looked(look).await.unwrap_or_else(|| panic!("not within {PATIENCE:?}: {what}"))
-}
-
-/// The same; none when patience is at its end.
-async fn looked<T>(mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
-    let deadline = Instant::now() + PATIENCE;
-    let mut ticks = interval(Duration::from_millis(20));
-    while Instant::now() < deadline {
-        ticks.tick().await;
-        if let Some(seen) = look().await {
-            return Some(seen);
-        }
-    }
-    None
-}
-
-/// A sandbox on free ports whose CRM may be asked as often as anybody likes.
-pub async fn sandbox(locations: usize, datasets: usize) -> Sandbox {
-    Sandbox::start(Options { locations, datasets, ..options() }).await.unwrap()
-}
-
-/// What [`sandbox`] is made of: the vendor's allowance only where a test asks for it.
-pub fn options() -> Options {
-    let allowance = Allowance { requests: 1_000_000, per_ms: 1_000, daily: u32::MAX };
-    Options { contacts: 20, seed: 7, allowance, ..Options::default() }
-}
-
-/// The ids the ad platform accepted for a dataset, in order, repeats included.
-pub fn accepted_ids(sandbox: &Sandbox, dataset: &str) -> Vec<String> {
-    let all = sandbox.accepted(0);
-    let of_it = all.iter().filter(|accepted| accepted.dataset == dataset);
-    of_it.map(|accepted| accepted.event["event_id"].as_str().unwrap().to_owned()).collect()
-}
-
-/// How often the sandbox answered this operation, named by platform, method and route.
-pub async fn asked(sandbox: &Sandbox, side: &str, operation: &str) -> u64 {
-    let book = wire::get(&format!("{}/requests", sandbox.summary().control), &[]).await.unwrap().json();
-    book["counts"][side][operation].as_u64().unwrap_or_default()
-}
+use super::book::Book;
+use super::config::config;
+use super::patience::{PATIENCE, eventually, looked};
+use crate::wire::{self, Letter};
 
 /// One convey with a folder of its own: its configuration, its secrets, its state and, while it runs, its process.
 pub struct Convey {
@@ -351,6 +297,14 @@ impl Convey {
         }
     }
 
+    /// Sends letters until they are taken, and waits until nothing of them waits any more.
+    pub async fn take(&self, letters: &[Letter]) {
+        for letter in letters {
+            letter.insist(&self.hook()).await;
+        }
+        self.drained().await;
+    }
+
     /// What it wrote down. It must have ended.
     pub async fn book(&self) -> Book {
         assert!(self.child.is_none(), "it still runs");
@@ -380,108 +334,6 @@ impl Said {
         assert_eq!(self.code, Some(0), "{self:?}");
         serde_json::from_str(self.stdout.lines().last().unwrap_or_default()).unwrap_or_else(|_| panic!("{self:?}"))
     }
-}
-
-/// What a convey wrote down.
-pub struct Book {
-    pub accounts: Vec<Account>,
-    pub ambiguous: Vec<AmbiguousAttempt>,
-    pub generations: Vec<Generation>,
-    pub changes: Vec<Change>,
-}
-
-impl Book {
-    /// The ids of all events it told or meant to tell.
-    pub fn event_ids(&self) -> BTreeSet<String> {
-        let changes = self.accounts.iter().flat_map(|account| &account.changes);
-        changes.flat_map(|change| &change.events).map(|event| event.event_id.clone()).collect()
-    }
-
-    /// The ids that an attempt without an answer may have told twice.
-    pub fn may_repeat(&self) -> BTreeSet<String> {
-        self.ambiguous.iter().flat_map(|attempt| attempt.event_ids.clone()).collect()
-    }
-
-    /// Nothing is lost: each of these webhooks was read, its changes were translated or skipped, and their events were told.
-    pub fn assert_all_told<'a>(&self, webhooks: impl IntoIterator<Item = &'a str>) {
-        let by_id: BTreeMap<&str, &Account> =
-            self.accounts.iter().map(|account| (account.webhook_id.as_str(), account)).collect();
-        for id in webhooks {
-            let account = by_id.get(id).unwrap_or_else(|| panic!("the webhook {id} was taken and is nowhere"));
-            assert!(matches!(account.state.as_str(), "done" | "silent"), "{account:?}");
-            for change in &account.changes {
-                assert!(matches!(change.state.as_str(), "done" | "skipped"), "{account:?}");
-                assert!(change.events.iter().all(|event| event.state == "done"), "{account:?}");
-            }
-        }
-    }
-
-    /// The platform holds exactly the expected set, and an id came twice only if the book says that it may have.
-    pub fn assert_exact(&self, expected: &BTreeSet<String>, accepted: &[String]) {
-        let set: BTreeSet<String> = accepted.iter().cloned().collect();
-        let missing: Vec<_> = expected.difference(&set).collect();
-        let strange: Vec<_> = set.difference(expected).collect();
-        assert!(missing.is_empty() && strange.is_empty(), "missing {missing:?}, not expected {strange:?}");
-        let mut seen = BTreeSet::new();
-        let repeated: BTreeSet<String> = accepted.iter().filter(|id| !seen.insert(*id)).cloned().collect();
-        let untold: Vec<_> = repeated.difference(&self.may_repeat()).cloned().collect();
-        assert!(untold.is_empty(), "told twice, and the book does not know: {untold:?}");
-    }
-}
-
-fn config(summary: &Summary, dataset: &str, port: u16) -> String {
-    let Summary { crm, ads, location, webhook_public_key, .. } = summary;
-    format!(
-        r#"state_dir = "state"
-[ingress]
-listen = "127.0.0.1:{port}"
-[admin]
-listen = "127.0.0.1:0"
-[source.highlevel]
-component = "builtin:highlevel"
-base_url = "{crm}"
-webhook_public_key = """
-{webhook_public_key}"""
-[sink.meta]
-component = "builtin:meta"
-base_url = "{ads}"
-[mapper.default]
-component = "builtin:rules"
-[destination.ads]
-sink = "meta"
-id = "{dataset}"
-token = {{ file = "ads.token" }}
-brake_times = 0
-[connection.acme]
-source = "highlevel"
-location = "{location}"
-token = {{ file = "crm.token" }}
-mapper = "default"
-destinations = ["ads"]
-{ROOM}
-[connection.acme.settings]
-country = "US"
-currency = "USD"
-"#
-    )
-}
-
-/// Adds a connection for each of these locations, named after its place in the list.
-pub fn connect(text: &mut String, locations: &[String], terms: &str) {
-    for (at, location) in locations.iter().enumerate() {
-        text.push_str(&format!(
-            "[connection.l{at}]\nsource = \"highlevel\"\nlocation = \"{location}\"\ntoken = {{ file = \"crm.token\" }}\n\
-             mapper = \"default\"\ndestinations = [\"ads\"]\n{terms}\n"
-        ));
-    }
-}
-
-/// A second connection, to be added to a configuration.
-pub fn second_connection(location: &str) -> String {
-    format!(
-        "[connection.second]\nsource = \"highlevel\"\nlocation = \"{location}\"\ntoken = {{ file = \"crm.token\" }}\n\
-         mapper = \"default\"\ndestinations = [\"ads\"]\n{ROOM}\n"
-    )
 }
 
 /// A port nobody has, below those the system hands out by itself: while convey is down between two starts, nobody else gets it, and a
