@@ -8,8 +8,10 @@ use super::rows::{Rows, int, nat};
 use super::{Store, StoreError};
 use crate::clock::Millis;
 
-/// The newest deliveries that are looked through for when they came: no index has that order.
+/// The newest deliveries and attempts that are looked through: no index has the order of their times.
 const LOOKED_THROUGH: i64 = 50_000;
+/// Deliveries are numbered in the order in which they came, but for those that came within so many milliseconds of each other.
+const ABREAST_MS: Millis = 10_000;
 /// Times from end to end that one stretch is known by at most.
 const TIMES: i64 = 20_000;
 
@@ -50,8 +52,7 @@ impl Store {
     }
 }
 
-const RECEIVED: &str = "SELECT received_at / ?2 * ?2, count(*), 0, 0 FROM inbox
-     WHERE row > (SELECT coalesce(max(row), 0) FROM inbox) - ?3 AND received_at >= ?1 GROUP BY 1";
+const RECEIVED: &str = "SELECT received_at FROM inbox ORDER BY row DESC LIMIT ?1";
 
 const READ: &str = "SELECT read_at / ?2 * ?2, count(*), 0, sum(max(read_at - received_at, 0)) FROM inbox
      WHERE state IN ('done', 'silent', 'dropped') AND read_at >= ?1 AND ?3 GROUP BY 1";
@@ -69,8 +70,8 @@ const SHIPPED: &str = "SELECT done_at / ?2 * ?2, count(*), 0, sum(max(done_at - 
      WHERE state IN ('done', 'dropped') AND state = 'done' AND done_at >= ?1 AND ?3 GROUP BY 1";
 
 /// Of the newest requests: what they carried and did not deliver.
-const UNSHIPPED: &str = "SELECT at / ?2 * ?2, 0, count(*), 0
-     FROM (SELECT row, at FROM attempt WHERE row > (SELECT coalesce(max(row), 0) FROM attempt) - ?3 AND at >= ?1) AS tried
+const UNSHIPPED: &str = "SELECT settled_at / ?2 * ?2, 0, count(*), 0
+     FROM (SELECT row, settled_at FROM attempt WHERE row > (SELECT coalesce(max(row), 0) FROM attempt) - ?3 AND settled_at >= ?1) AS tried
      JOIN attempt_item ON attempt_item.attempt = tried.row WHERE verdict IS NOT NULL AND verdict <> 'done' GROUP BY 1";
 
 const WHOLE: &str = "SELECT done_at / ?2 * ?2, done_at - came_at
@@ -82,8 +83,7 @@ impl Rows<'_> {
     fn pace(&self, since: Millis, of_ms: Millis) -> Result<BTreeMap<Millis, Stretch>, StoreError> {
         let mut found: BTreeMap<Millis, Stretch> = BTreeMap::new();
         type Of = fn(&mut Stretch) -> &mut Done;
-        let asked: [(&str, Of); 7] = [
-            (RECEIVED, |stretch| &mut stretch.received),
+        let asked: [(&str, Of); 6] = [
             (READ, |stretch| &mut stretch.read),
             (UNREAD, |stretch| &mut stretch.read),
             (TRANSLATED, |stretch| &mut stretch.translated),
@@ -101,11 +101,27 @@ impl Rows<'_> {
                 done.took_ms += nat(row.get(3)?);
             }
         }
+        self.received(&mut found, since, of_ms)?;
         let mut query = self.db.prepare_cached(WHOLE)?;
         let mut rows = query.query(params![int(since), int(of_ms), TIMES])?;
         while let Some(row) = rows.next()? {
             found.entry(nat(row.get(0)?)).or_default().whole_ms.push(nat(row.get(1)?));
         }
         Ok(found)
+    }
+
+    /// What came, from the newest back to what came before `since`.
+    fn received(&self, found: &mut BTreeMap<Millis, Stretch>, since: Millis, of_ms: Millis) -> Result<(), StoreError> {
+        let mut query = self.db.prepare_cached(RECEIVED)?;
+        let mut rows = query.query([LOOKED_THROUGH])?;
+        while let Some(row) = rows.next()? {
+            let came_at: Millis = nat(row.get(0)?);
+            if came_at >= since {
+                found.entry(came_at / of_ms * of_ms).or_default().received.count += 1;
+            } else if came_at + ABREAST_MS < since {
+                break;
+            }
+        }
+        Ok(())
     }
 }

@@ -99,7 +99,7 @@ fn groups(visitor: &Visitor, now: Millis, meant: &Meant, groups: &[QueueGroup]) 
             @let of = Meant { state: word(meant.state()), kind: word(group.kind), lane: group.lane.clone(), reason: group.reason.clone() };
             tr {
                 td.number { (group.count) }
-                th scope="row" { a href=(of.link()) { (group.reason.as_deref().unwrap_or("no reason is known")) } }
+                th.wide scope="row" { a href=(of.link()) { (group.reason.as_deref().unwrap_or("no reason is known")) } }
                 td { (of.kind) }
                 td { (group.lane) }
                 td { (seen_from(now, group.oldest)) }

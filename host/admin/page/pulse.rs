@@ -1,9 +1,11 @@
 //! How much happens and how long it takes, over the last quarter of an hour: what the store says, asked again only of what may have changed.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use tokio::sync::Mutex;
 
+use super::seen::good_until;
 use crate::admin::Admin;
 use crate::clock::Millis;
 use crate::store::{Done, StoreError, Stretch};
@@ -14,8 +16,8 @@ pub(super) const POINT_MS: Millis = 10_000;
 pub(super) const POINTS: usize = 90;
 /// What “now” is an average over, in points; the last of them is not over.
 const NOW: usize = 6;
-/// A point is asked for again this long: what was begun in it may end later.
-const SETTLES_MS: Millis = 6 * POINT_MS;
+/// A point is asked for again this long: what ends in it is written a little later.
+const SETTLES_MS: Millis = 2 * POINT_MS;
 
 /// The steps of a delivery, left to right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,26 +43,35 @@ impl Step {
     }
 }
 
-/// The points as they were asked for last, and when.
+/// The points as they were asked for last.
 #[derive(Default)]
-pub(in crate::admin) struct Pulse(Mutex<(Millis, BTreeMap<Millis, Stretch>)>);
+pub(in crate::admin) struct Pulse(Mutex<Asked>);
+
+#[derive(Default)]
+struct Asked {
+    at: Millis,
+    /// They are good for everybody until then.
+    until: Option<Instant>,
+    points: BTreeMap<Millis, Stretch>,
+}
 
 impl Admin {
-    /// What happened lately, seen at `now`.
+    /// What happened lately, seen at `now` or a moment before.
     ///
     /// # Errors
     /// As the store has it.
     pub(super) async fn pace(&self, now: Millis) -> Result<Pace, StoreError> {
-        let first = first(now);
-        let mut kept = self.pulse.0.lock().await;
-        let (asked_at, points) = &mut *kept;
-        let since = asked_at.saturating_sub(SETTLES_MS) / POINT_MS * POINT_MS;
-        let since = since.max(first);
-        let fresh = self.flow.store.pace(since, POINT_MS).await?;
-        points.retain(|began_at, _| (first..since).contains(began_at));
-        points.extend(fresh);
-        *asked_at = now;
-        Ok(Pace::of(points, now))
+        let mut asked = self.pulse.0.lock().await;
+        let begun = Instant::now();
+        if asked.until.is_none_or(|until| until <= begun) {
+            let first = first(now);
+            let since = (asked.at.saturating_sub(SETTLES_MS) / POINT_MS * POINT_MS).max(first);
+            let fresh = self.flow.store.pace(since, POINT_MS).await?;
+            asked.points.retain(|began_at, _| (first..since).contains(began_at));
+            asked.points.extend(fresh);
+            (asked.at, asked.until) = (now, Some(good_until(begun)));
+        }
+        Ok(Pace::of(&asked.points, now))
     }
 }
 

@@ -1,4 +1,5 @@
-//! What stands where, as it was seen last: counting it takes longer the more is stored, and many may be looking.
+//! What stands where, as it was seen last: counting it takes longer the more is stored, and many may be looking. What they cost together is bounded
+//! here, whatever is stored and however much happens.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,8 +11,13 @@ use crate::store::{Status, StoreError};
 
 /// It is counted at most so often.
 const LEAST: Duration = Duration::from_millis(900);
-/// And takes at most a share of one in so many of the machine's time.
-const SHARE: u32 = 10;
+/// And takes at most a share of one in so many of one processor's time.
+const SHARE: u32 = 25;
+
+/// Until when an answer is good that was asked for at `begun` and came now.
+pub(super) fn good_until(begun: Instant) -> Instant {
+    Instant::now() + LEAST.max(begun.elapsed() * SHARE)
+}
 
 /// The last count, and until when it is good.
 #[derive(Default)]
@@ -31,7 +37,7 @@ impl Admin {
         }
         let begun = Instant::now();
         let status = Arc::new(self.flow.store.status(self.flow.clock.now_ms()).await?);
-        *seen = Some((Instant::now() + LEAST.max(begun.elapsed() * SHARE), status.clone()));
+        *seen = Some((good_until(begun), status.clone()));
         Ok(status)
     }
 

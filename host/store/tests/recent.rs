@@ -25,11 +25,7 @@ async fn what_happened_stands_in_the_stretch_it_happened_in() {
     assert_eq!((pace[&0].received, pace[&10].received), (done(1, 0, 0), done(1, 0, 0)));
     assert_eq!(pace[&10].read, done(1, 0, 7), "from its coming at 3 to 10");
     assert_eq!(pace[&20].translated, done(1, 0, 10), "from its reading to 20");
-    assert_eq!(
-        (pace[&40].shipped, pace[&30].shipped),
-        (done(1, 0, 20), done(0, 1, 0)),
-        "one was delivered, one is tried again"
-    );
+    assert_eq!(pace[&40].shipped, done(1, 1, 20), "one was delivered, one is tried again");
     assert_eq!(pace[&40].whole_ms, [37]);
     assert_eq!(bench.store.pace(40, 10).await.unwrap().keys().collect::<Vec<_>>(), [&40], "only what was asked for");
 
