@@ -9,6 +9,8 @@ const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 120.0;
 /// Room above the highest point.
 const HEAD: f64 = 8.0;
+/// How wide a point is drawn that stands alone.
+const DASH: f64 = 6.0;
 
 /// One line of a chart.
 pub(super) struct Line<'a> {
@@ -81,14 +83,15 @@ fn place(at: usize, value: f64, count: usize, top: f64) -> (f64, f64) {
 
 fn path(part: &[(usize, f64)], count: usize, top: f64) -> String {
     let mut text = String::new();
+    if let [(at, value)] = part {
+        let (x, y) = place(*at, *value, count, top);
+        return format!("M{:.1} {y:.1}h{DASH}", (x - DASH / 2.0).clamp(0.0, WIDTH - DASH));
+    }
     for (at, value) in part {
         let (x, y) = place(*at, *value, count, top);
         let step = if text.is_empty() { 'M' } else { 'L' };
         // Writing into a string does not fail.
         let _ = write!(text, "{step}{x:.1} {y:.1}");
-    }
-    if part.len() == 1 {
-        text.push_str("h1");
     }
     text
 }
@@ -126,7 +129,8 @@ mod tests {
         let parts = parts(&[Some(1.0), Some(2.0), None, Some(3.0), None]);
         assert_eq!(parts, [vec![(0, 1.0), (1, 2.0)], vec![(3, 3.0)]]);
         assert_eq!(path(&parts[0], 5, 2.0), "M0.0 64.0L160.0 8.0");
-        assert!(path(&parts[1], 5, 2.0).ends_with("h1"), "one point is seen too");
+        assert_eq!(path(&parts[1], 5, 4.0), "M477.0 36.0h6", "one point is seen too");
+        assert_eq!(path(&[(4, 4.0)], 5, 4.0), "M634.0 8.0h6", "at the edge as well");
         assert!(area(&parts[0], 5, 2.0).ends_with("L160.0 120L0.0 120Z"));
         assert_eq!(area(&[], 5, 2.0), "");
     }

@@ -30,8 +30,8 @@ async fn furnished(sandbox: &Sandbox) -> Convey {
     convey.take(&parked).await;
     sandbox.set_faults(Faults::default());
     convey.take(mixed).await;
-    let other = "[[rule]]\nname = \"qualified\"\non = [\"contact-created\"]\nevent = { name = \"QualifiedLead\", value = \"{25.0}\", currency = \"USD\" }\n";
-    let other = convey.file("other.toml", other);
+    // Another name in its place, and nobody in the audience.
+    let other = convey.file("other.toml", &LEADS.replace("Lead", "QualifiedLead"));
     start(&convey, &["--settings", other.to_str().unwrap(), "--note", "qualified leads"]).await;
     convey.take(beside).await;
     let report = compared(&convey, 1).await;
