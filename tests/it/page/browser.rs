@@ -239,6 +239,8 @@ impl Window<'_> {
 
     /// A picture of the whole page.
     pub async fn picture(&self, path: &Path) {
+        // What was put in last is laid out by the second frame, and the picture is as high as that.
+        self.eval("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(0))))").await;
         let shot = self.ask("Page.captureScreenshot", json!({"format": "png", "captureBeyondViewport": true})).await;
         std::fs::write(path, BASE64_STANDARD.decode(shot["data"].as_str().unwrap()).unwrap()).unwrap();
     }
