@@ -11,37 +11,13 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use super::super::Flow;
+use super::post::Letter;
 use super::{Message, Severity, State};
-use crate::clock::Millis;
 use crate::config::{Alerts, Target, is_loopback};
 use crate::vault::SecretRef;
 
 /// A program has this long.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A message that does not arrive is tried so often,
-const TRIES: u32 = 5;
-/// with this in between, growing with each.
-const AGAIN_MS: Millis = 10_000;
-
-/// A message on its way to one target.
-pub(super) struct Letter {
-    name: String,
-    to: Target,
-    message: Message,
-    tries: u32,
-    due: Millis,
-}
-
-impl Letter {
-    pub(super) fn new(name: String, to: Target, message: Message) -> Self {
-        Self { name, to, message, tries: 0, due: 0 }
-    }
-
-    pub(super) fn is_about(&self, alert: &str) -> bool {
-        self.message.alert.alert == alert
-    }
-}
 
 /// Where alerts go: to the log where nothing else is asked for.
 pub(super) fn targets(asked: &Alerts) -> Vec<(String, Target)> {
@@ -52,18 +28,13 @@ pub(super) fn targets(asked: &Alerts) -> Vec<(String, Target)> {
 }
 
 impl Flow {
-    /// Sends a message that is due. What did not arrive comes back, until it was tried often enough.
-    pub(super) async fn post_alert(&self, mut letter: Letter) -> Option<Letter> {
-        let now = self.clock.now_ms();
-        if now < letter.due {
-            return Some(letter);
-        }
+    /// Sends a message. What did not arrive comes back, until it was tried often enough.
+    pub(super) async fn post_alert(&self, letter: Letter) -> Option<Letter> {
         let error = self.send_alert(&letter.to, &letter.message).await.err()?;
-        letter.tries += 1;
-        let again = letter.tries < TRIES;
-        tracing::error!(to = %letter.name, alert = %letter.message.alert.alert, %error, again, "an alert did not arrive");
-        letter.due = now + AGAIN_MS * Millis::from(letter.tries);
-        again.then_some(letter)
+        let (to, alert) = (letter.target().to_owned(), letter.message.alert.alert.clone());
+        let next = letter.again(self.clock.now_ms());
+        tracing::error!(%to, %alert, %error, again = next.is_some(), "an alert did not arrive");
+        next
     }
 
     /// Sends a message to one target. The error is why it did not arrive; it names no address.
