@@ -42,7 +42,8 @@ fn kept(text: &str) -> String {
     let masked = mask_personal(text.trim());
     let mut kept = String::new();
     for (at, line) in masked.lines().enumerate() {
-        let line: String = line.trim_end().chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+        let line: String =
+            line.trim_end().chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
         let room = BYTES.saturating_sub(kept.len() + MORE.len() + 2);
         if at > 0 {
             kept.push('\n');

@@ -156,7 +156,10 @@ impl Source {
     }
 
     /// Writes to the CRM what `command` says, once for a `key`. `memory` is what is remembered of the contact. `lines` gets what the guest writes.
-    #[expect(clippy::too_many_arguments, reason = "six are the contract's own, and the seventh is what the guest says besides")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "six are the contract's own, and the seventh is what the guest says besides"
+    )]
     pub async fn execute(
         &self,
         ticket: Arc<Ticket>,

@@ -36,8 +36,7 @@ impl Flow {
             let carried = match serde_json::from_slice::<Errand>(&command.bytes) {
                 Ok(Errand { contact, command: asked }) => {
                     let mut lines = None;
-                    let done =
-                        self.execute_heard(name, contact.as_deref(), &asked, &command.key, &mut lines).await;
+                    let done = self.execute_heard(name, contact.as_deref(), &asked, &command.key, &mut lines).await;
                     note(&mut written, lines, || vec![About::Command(command.row)]);
                     let given = Circumstances {
                         now: self.clock.now_ms(),

@@ -300,7 +300,9 @@ impl Group {
     }
 
     fn about(&self) -> impl Iterator<Item = About> {
-        self.deliveries.iter().map(|delivery| About::Delivery { id: delivery.id.clone(), contact: self.contact.clone() })
+        self.deliveries
+            .iter()
+            .map(|delivery| About::Delivery { id: delivery.id.clone(), contact: self.contact.clone() })
     }
 
     fn read(self, reading: Reading, connection: &Connection, now: Millis) -> ReadGroup {

@@ -73,8 +73,10 @@ impl Store {
     /// As the disk has it; then nothing was kept.
     pub async fn keep_written(&self, now: Millis, all: Vec<Written>) -> Result<(), StoreError> {
         let weight = all.iter().map(|written| written.text.len()).sum();
-        self.write("keep_written", weight, move |rows| all.iter().try_for_each(|written| rows.keep_written(now, written)))
-            .await
+        self.write("keep_written", weight, move |rows| {
+            all.iter().try_for_each(|written| rows.keep_written(now, written))
+        })
+        .await
     }
 }
 
@@ -94,11 +96,14 @@ impl Rows<'_> {
             .prepare_cached("INSERT INTO written (at, guest, call, sealed) VALUES (?1, ?2, ?3, x'')")?
             .execute(params![int(now), written.guest, written.call])?;
         let row = self.db.last_insert_rowid();
-        let sealed = self.seal_with(&SubjectKey::joint(&keys), "written", &[&row.to_string()], written.text.as_bytes())?;
+        let sealed =
+            self.seal_with(&SubjectKey::joint(&keys), "written", &[&row.to_string()], written.text.as_bytes())?;
         self.db.prepare_cached("UPDATE written SET sealed = ?2 WHERE row = ?1")?.execute(params![row, sealed])?;
         for item in found {
             self.db
-                .prepare_cached("INSERT OR IGNORE INTO written_of (about, item, written, subject) VALUES (?1, ?2, ?3, ?4)")?
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO written_of (about, item, written, subject) VALUES (?1, ?2, ?3, ?4)",
+                )?
                 .execute(params![item.table, item.row, row, item.subject])?;
             self.forgo_written(item.table, item.row)?;
         }
@@ -109,9 +114,9 @@ impl Rows<'_> {
     fn item(&self, about: &About) -> Result<Option<Item>, StoreError> {
         match about {
             About::Delivery { id, contact } => {
-                let mut query = self.db.prepare_cached(
-                    "SELECT row, subject, length(sealed) = 0, connection FROM inbox WHERE id = ?1",
-                )?;
+                let mut query = self
+                    .db
+                    .prepare_cached("SELECT row, subject, length(sealed) = 0, connection FROM inbox WHERE id = ?1")?;
                 let found = query.query_row([id], |row| {
                     let connection: Option<String> = row.get(3)?;
                     let named = contact.as_ref().zip(connection);
@@ -186,7 +191,8 @@ impl Rows<'_> {
 
     /// The lines of a call; none if one of the keys is gone.
     fn open_written(&self, row: i64, sealed: &[u8]) -> Result<Option<String>, StoreError> {
-        let mut query = self.db.prepare_cached("SELECT DISTINCT subject FROM written_of WHERE written = ?1 ORDER BY subject")?;
+        let mut query =
+            self.db.prepare_cached("SELECT DISTINCT subject FROM written_of WHERE written = ?1 ORDER BY subject")?;
         let subjects: Vec<Lookup> = query.query_map([row], |from| from.get(0))?.collect::<Result<_, _>>()?;
         let open = || -> Result<Option<Vec<u8>>, StoreError> {
             let mut keys = Vec::with_capacity(subjects.len());

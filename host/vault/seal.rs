@@ -136,7 +136,8 @@ mod tests {
         let sealed = seal(&both, b"c", b"plain").unwrap();
         let opens = |keys: &[SubjectKey]| open(&SubjectKey::joint(keys), b"c", &sealed, "row").is_ok();
         assert!(opens(&[one.clone(), other.clone()]));
-        for keys in [vec![one.clone()], vec![other.clone(), one.clone()], vec![one, third.clone()], vec![other, third]] {
+        for keys in [vec![one.clone()], vec![other.clone(), one.clone()], vec![one, third.clone()], vec![other, third]]
+        {
             assert!(!opens(&keys));
         }
     }

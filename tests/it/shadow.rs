@@ -69,7 +69,7 @@ pub async fn send(convey: &Convey, letters: &[Letter]) {
 }
 
 /// Gives a letter's contact the tag that sets the test mapper's misdeed off.
-async fn mark(convey: &Convey, letter: &Letter) {
+pub async fn mark(convey: &Convey, letter: &Letter) {
     let contact = letter.json()["id"].as_str().unwrap().to_owned();
     convey.command(&["crm", "tag", "add", &contact, "misbehave"]).await.json();
 }

@@ -47,7 +47,7 @@ impl Flow {
             Target::Slack(place) => self.announce(place, json!({"text": text(message)}).to_string().into_bytes()).await,
             Target::Command(line) => {
                 let body = serde_json::to_vec(message).map_err(|error| error.to_string())?;
-                run(line, &body).await
+                run(line, &body, PATIENCE).await
             }
             Target::Log => {
                 log(message);
@@ -79,7 +79,7 @@ fn address_of(text: &str) -> Result<Uri, String> {
     }
 }
 
-async fn run(line: &[String], body: &[u8]) -> Result<(), String> {
+async fn run(line: &[String], body: &[u8], patience: Duration) -> Result<(), String> {
     let Some((program, arguments)) = line.split_first() else { return Err("no program is named".to_owned()) };
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
@@ -93,8 +93,8 @@ async fn run(line: &[String], body: &[u8]) -> Result<(), String> {
         }
         child.wait().await
     };
-    match tokio::time::timeout(PATIENCE, ended).await {
-        Err(_) => Err(format!("{program} did not end within {} s", PATIENCE.as_secs())),
+    match tokio::time::timeout(patience, ended).await {
+        Err(_) => Err(format!("{program} did not end within {} ms", patience.as_millis())),
         Ok(Err(error)) => Err(format!("{program}: {error}")),
         Ok(Ok(status)) if status.success() => Ok(()),
         Ok(Ok(status)) => Err(format!("{program}: {status}")),
@@ -130,7 +130,7 @@ fn text(message: &Message) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{address_of, run};
+    use super::{Duration, PATIENCE, address_of, run};
 
     #[test]
     fn an_address_is_https_or_this_machine_and_an_error_keeps_it_to_itself() {
@@ -144,8 +144,11 @@ mod tests {
     #[tokio::test]
     async fn a_program_is_told_on_its_input_and_how_it_ends_is_heard() {
         let line = |script: &str| ["sh", "-c", script].map(str::to_owned);
-        assert_eq!(run(&line("test \"$(cat)\" = hello"), b"hello").await, Ok(()));
-        assert!(run(&line("exit 3"), b"").await.is_err_and(|error| error.contains('3')));
-        assert!(run(&["/no/such/program".to_owned()], b"").await.is_err_and(|error| error.contains("cannot start")));
+        assert_eq!(run(&line("test \"$(cat)\" = hello"), b"hello", PATIENCE).await, Ok(()));
+        assert!(run(&line("exit 3"), b"", PATIENCE).await.is_err_and(|error| error.contains('3')));
+        let gone = run(&["/no/such/program".to_owned()], b"", PATIENCE).await;
+        assert!(gone.is_err_and(|error| error.contains("cannot start")));
+        let late = run(&line("sleep 600"), b"", Duration::from_millis(50)).await;
+        assert_eq!(late, Err("sh did not end within 50 ms".to_owned()));
     }
 }
