@@ -14,7 +14,7 @@ const LITTLE: &str = "disk_free_mib = 1";
 
 /// Whether the disk is too large for the alert to hold.
 pub fn is_vast(convey: &Convey) -> bool {
-    let disk = rustix::fs::statvfs(&convey.state()).unwrap();
+    let disk = rustix::fs::statvfs(convey.state()).unwrap();
     disk.f_bavail.saturating_mul(disk.f_frsize) >> 20 >= 1_048_576
 }
 

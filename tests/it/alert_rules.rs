@@ -61,7 +61,7 @@ const BREACH: Rule = Rule {
     alert: "breach:default",
     severity: "warning",
     cause: "mapper default was taken back by itself: faults < 5 does not hold",
-    next: "convey mapper history default",
+    next: "convey mapper history --name default",
 };
 const SUNSET: Rule = Rule {
     alert: "sunset:ads:audiences",
@@ -198,7 +198,11 @@ async fn a_vendor_that_answers_429() {
     for letter in &letters {
         letter.insist(&scene.convey.hook()).await;
     }
-    scene.fires(&THROTTLED, Duration::from_secs(2)).await;
+    let said = scene.fires(&THROTTLED, Duration::from_secs(2)).await;
+    // The first half of what is to be done is a line to type.
+    let line = said["next"].as_str().unwrap().strip_prefix("convey ").unwrap().split(',').next().unwrap();
+    let audit = scene.convey.command(&line.split(' ').collect::<Vec<_>>()).await.json();
+    assert!(audit["rows"].as_array().unwrap().iter().any(|row| row["status"] == 429), "{audit}");
     scene.crm_answers(0);
     let Scene { sandbox, convey, .. } = &mut scene;
     eventually("what waited is read", async || {

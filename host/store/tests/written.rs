@@ -55,10 +55,10 @@ async fn lines_open_until_one_of_those_they_may_be_about_is_forgotten() {
 
     let bench = bench.reopened().await;
     // Bob's delivery was not read yet, but what was written while it was is his.
-    assert_eq!(bench.store.forget(None, "bob", farewell()).await.unwrap().contacts, 1);
+    assert_eq!(bench.store.forget(Some("shop"), "bob", farewell()).await.unwrap().contacts, 1);
     assert_eq!(told(&bench, &ann).await, [Some("canary-alone".to_owned()), None]);
     assert_eq!(told(&bench, &bob).await, [None]);
-    bench.store.forget(None, "ann", farewell()).await.unwrap();
+    bench.store.forget(Some("shop"), "ann", farewell()).await.unwrap();
     assert_eq!(told(&bench, &ann).await, [None, None]);
     bench.store.keep_written(70, vec![written("late", vec![delivery(&ann, None)])]).await.unwrap();
     assert_eq!(told(&bench, &ann).await.len(), 2, "of who is forgotten nothing is kept");
