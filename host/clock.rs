@@ -1,10 +1,10 @@
 //! Time as a value one passes in: the system's, or one that a test or the sandbox moves by hand.
 //!
-//! A debug build that is started with `CONVEY_CLOCK_AHEAD_MS=N` runs so many milliseconds ahead of the machine, and each line on its standard input moves
+//! A debug build that is started with `CONVEY_CLOCK_AHEAD_MS=N` runs so many milliseconds ahead of the machine, or behind it if N is below zero, and each line on its standard input moves
 //! it on by as many more. Release builds hold none of this.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since the Unix epoch, UTC.
@@ -19,7 +19,7 @@ enum Source {
     System,
     Manual(Arc<AtomicU64>),
     /// The machine's, and so many milliseconds ahead of it.
-    Ahead(Arc<AtomicU64>),
+    Ahead(Arc<AtomicI64>),
 }
 
 impl Clock {
@@ -33,9 +33,9 @@ impl Clock {
         Self(Source::Manual(Arc::new(AtomicU64::new(start_ms))))
     }
 
-    /// A clock that runs as the machine's does, `by_ms` ahead of it.
-    pub fn ahead(by_ms: Millis) -> Self {
-        Self(Source::Ahead(Arc::new(AtomicU64::new(by_ms))))
+    /// A clock that runs as the machine's does, `by_ms` ahead of it, or behind it if that is below zero.
+    pub fn ahead(by_ms: i64) -> Self {
+        Self(Source::Ahead(Arc::new(AtomicI64::new(by_ms))))
     }
 
     /// The clock of a program that runs: the machine's, in a release build always.
@@ -52,14 +52,16 @@ impl Clock {
         match &self.0 {
             Source::System => machine_ms(),
             Source::Manual(at) => at.load(Ordering::SeqCst),
-            Source::Ahead(by) => machine_ms().saturating_add(by.load(Ordering::SeqCst)),
+            Source::Ahead(by) => machine_ms().saturating_add_signed(by.load(Ordering::SeqCst)),
         }
     }
 
     /// Moves a clock forward that is not the machine's own; that one is left alone.
     pub fn advance_ms(&self, by: Millis) {
-        if let Source::Manual(at) | Source::Ahead(at) = &self.0 {
-            at.fetch_add(by, Ordering::SeqCst);
+        match &self.0 {
+            Source::System => {}
+            Source::Manual(at) => drop(at.fetch_add(by, Ordering::SeqCst)),
+            Source::Ahead(ahead) => drop(ahead.fetch_add(i64::try_from(by).unwrap_or(i64::MAX), Ordering::SeqCst)),
         }
     }
 
@@ -123,6 +125,7 @@ mod tests {
         assert!((before + 5_000..=machine.now_ms() + 5_000).contains(&ahead.now_ms()));
         ahead.clone().advance_ms(60_000);
         assert!(ahead.now_ms() >= before + 65_000);
+        assert!(Clock::ahead(-5_000).now_ms() < machine.now_ms());
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, anyhow};
-use clap::Args;
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args};
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -16,7 +17,7 @@ use crate::config::{self, Config};
 use crate::contract::Digest;
 use crate::flow::{Otlp, OtlpEnvironment};
 use crate::store::{Account, Incoming, Origin, Put};
-use crate::vault::KeyOrigin;
+use crate::vault::{KeyOrigin, forbid_core_dumps};
 
 #[derive(Args)]
 pub(super) struct Run {
@@ -26,6 +27,9 @@ pub(super) struct Run {
     /// A webhook's body, as the CRM sends it; its signature is not checked
     #[arg(long, requires = "once", value_name = "FILE")]
     fixture: Option<PathBuf>,
+    /// Let the system write core dumps, which hold people and secrets; for who looks for an error
+    #[arg(long, env = "CONVEY_CORE_DUMPS", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    core_dumps: bool,
     #[command(flatten)]
     traces: Traces,
 }
@@ -65,6 +69,12 @@ impl From<Traces> for OtlpEnvironment {
 
 impl Run {
     pub(super) async fn run(self, context: &Context) -> Result<(), Exit> {
+        // Before anything is read that must not be in one.
+        if self.core_dumps {
+            tracing::warn!("core dumps are not switched off: one would hold people and secrets");
+        } else if let Err(error) = forbid_core_dumps() {
+            tracing::warn!(%error, "core dumps cannot be switched off: one would hold people and secrets");
+        }
         let config = config::load(&context.config)?;
         let traces = Otlp::of(&self.traces.into()).map_err(Exit::Asked)?;
         let mut app = App::build(config.clone(), Clock::of_the_program(), Some(context.config.clone())).await?;

@@ -45,13 +45,14 @@ fn story(why: &Value) -> String {
         }
         for command in each(change, "commands") {
             text_of.push_str(&format!(
-                "{}  command {} ({}), rule {}: {}{}\n",
+                "{}  command {} ({}), rule {}: {}{}\n{}",
                 when(command["created_at"].as_u64().unwrap_or_default()),
                 text(command, "command"),
                 text(command, "name"),
                 text(command, "rule"),
                 text(command, "state"),
                 because(&text(command, "reason")),
+                wrote(command),
             ));
         }
         text_of.push('\n');
@@ -78,7 +79,7 @@ fn delivery_line(delivery: &Value) -> String {
         None => String::new(),
     };
     format!(
-        "{}  delivery {} ({} {}) by {}{read}: {}{}\n",
+        "{}  delivery {} ({} {}) by {}{read}: {}{}\n{}",
         when(at),
         text(delivery, "id"),
         text(delivery, "kind"),
@@ -86,7 +87,25 @@ fn delivery_line(delivery: &Value) -> String {
         text(delivery, "origin"),
         text(delivery, "state"),
         because(&text(delivery, "reason")),
+        wrote(delivery),
     )
+}
+
+/// What guests wrote, call by call.
+fn wrote(about: &Value) -> String {
+    let mut lines = String::new();
+    for call in each(about, "wrote") {
+        let others = match call["about"].as_u64() {
+            Some(all @ 2..) => format!(", in a call about {all}"),
+            _ => String::new(),
+        };
+        lines.push_str(&format!("    {} wrote in {}{others}:\n", text(call, "guest"), text(call, "call")));
+        match call["text"].as_str() {
+            Some(said) => said.lines().for_each(|line| lines.push_str(&format!("      {line}\n"))),
+            None => lines.push_str("      it does not open any more: a contact was forgotten\n"),
+        }
+    }
+    lines
 }
 
 fn change_lines(change: &Value) -> String {
@@ -149,6 +168,7 @@ fn event_lines(event: &Value) -> String {
     for line in attempts(event).lines() {
         lines.push_str(&format!("    {line}\n"));
     }
+    lines.push_str(&wrote(event));
     lines
 }
 
@@ -178,8 +198,9 @@ mod tests {
     fn a_story_goes_from_the_delivery_to_the_attempt() {
         let delivery = json!({"id": "d_1", "webhook_id": "w1", "origin": "webhook", "kind": "ContactCreate", "state": "done", "received_at": 1_000, "took_ms": 20, "source_digest": "aaaaaaaaaaaaaaaa"});
         let silent = json!({"id": "d_2", "webhook_id": "w2", "origin": "poll", "kind": "contact", "state": "silent", "reason": "unchanged", "received_at": 2_000, "took_ms": 1, "source_digest": "a"});
+        let wrote = json!([{"at": 1_010, "guest": "sink@cccc", "call": "deliver", "about": 3, "text": "one\ntwo"}, {"at": 1_020, "guest": "sink@cccc", "call": "deliver", "about": 1, "text": null}]);
         let attempt = json!({"attempt": 7, "at": 1_100, "took_ms": 40, "outcome": "unknown", "verdict": "ambiguous", "sink_digest": "cccccccccccccccc"});
-        let event = json!({"name": "e3", "event_id": "id1", "event": "Lead", "destination": "ads", "state": "done", "rule": "lead", "created_at": 1_050, "took_ms": 90, "trace": "T1", "may_repeat": true, "attempts": [attempt]});
+        let event = json!({"name": "e3", "event_id": "id1", "event": "Lead", "destination": "ads", "state": "done", "rule": "lead", "created_at": 1_050, "took_ms": 90, "trace": "T1", "may_repeat": true, "attempts": [attempt], "wrote": wrote});
         let change = json!({"name": "c2", "id": "fact", "kind": "contact-created", "state": "done", "occurred_at": 900, "translated_at": 1_050, "took_ms": 30, "told_by": ["d_1"], "events": [event],
             "generation": {"id": 4, "mapper": "default", "mapper_digest": "bbbbbbbbbbbbbbbb", "settings_hash": "dddddddddddddddd"}});
         let said = story(&json!({"deliveries": [delivery, silent], "changes": [change], "told_long_ago": []}));
@@ -193,6 +214,7 @@ mod tests {
             "twice",
             "ambiguous",
             "cccccccccccc",
+            "    sink@cccc wrote in deliver, in a call about 3:\n      one\n      two\n    sink@cccc wrote in deliver:\n      it does not open",
             "delivery d_2",
             "(unchanged)",
         ];

@@ -49,7 +49,7 @@ pub enum LoadError {
         imports: String,
     },
     /// The component broke while it was tried.
-    #[error(transparent)]
+    #[error("{}", .0.whole())]
     Fault(#[from] super::Fault),
     /// The component refuses its settings.
     #[error("mapper `{name}` refuses its settings:\n{problems}")]

@@ -37,7 +37,8 @@ impl fmt::Display for FaultKind {
     }
 }
 
-/// One breakage: which guest, in which call, how, with the guest's own last words and frames.
+/// One breakage: which guest, in which call, how, with the guest's own last words and frames. Its `Display` leaves the guest's words out: that is what
+/// a log may have.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{guest} broke in {call} ({kind}): {text}")]
 pub struct Fault {
@@ -47,8 +48,10 @@ pub struct Fault {
     pub call: &'static str,
     /// What kind of breakage.
     pub kind: FaultKind,
-    /// What happened, with the panic's text where there is one; personal data masked.
+    /// What happened.
     pub text: String,
+    /// The guest's last words, a panic's text with them; addresses and numbers masked. Empty where it wrote nothing.
+    pub words: String,
     /// Wasm frames, innermost first, demangled.
     pub frames: Vec<String>,
 }
@@ -61,7 +64,7 @@ const WORDS: usize = 400;
 impl Fault {
     /// A fault that the host found in an answer.
     pub fn contract(guest: &str, call: &'static str, text: impl Into<String>) -> Self {
-        Self { guest: guest.to_owned(), call, kind: FaultKind::Contract, text: text.into(), frames: Vec::new() }
+        Self { kind: FaultKind::Contract, ..Self::new(guest, call, text.into()) }
     }
 
     /// A fault from an error of the engine. `stderr` is what the guest wrote, `over_time` and `over_memory` what its limits saw.
@@ -88,19 +91,28 @@ impl Fault {
         };
         let words = String::from_utf8_lossy(stderr);
         let words: String = mask_personal(words.trim()).chars().take(WORDS).collect();
-        let text = if words.is_empty() { what } else { format!("{what}: {words}") };
-        Self { guest: guest.to_owned(), call, kind, text, frames: frames(error) }
+        Self { kind, words, frames: frames(error), ..Self::new(guest, call, what) }
     }
 
     /// A fault of a call that took too long on the wall's clock.
     pub(super) fn stuck(guest: &str, call: &'static str, limit_ms: u64) -> Self {
-        let text = format!("no answer within {limit_ms} ms");
-        Self { guest: guest.to_owned(), call, kind: FaultKind::Time, text, frames: Vec::new() }
+        Self { kind: FaultKind::Time, ..Self::new(guest, call, format!("no answer within {limit_ms} ms")) }
     }
 
-    /// One line for a dead row: the text and the innermost frames.
+    fn new(guest: &str, call: &'static str, text: String) -> Self {
+        let (words, frames) = (String::new(), Vec::new());
+        Self { guest: guest.to_owned(), call, kind: FaultKind::Trap, text, words, frames }
+    }
+
+    /// What happened with the guest's words, for who looks at what it broke on.
+    pub fn whole(&self) -> String {
+        if self.words.is_empty() { self.to_string() } else { format!("{self}: {}", self.words) }
+    }
+
+    /// One line for a dead row: what happened, the guest's words and the innermost frames.
     pub fn line(&self) -> String {
-        if self.frames.is_empty() { self.to_string() } else { format!("{self} [{}]", self.frames.join(" < ")) }
+        let whole = self.whole();
+        if self.frames.is_empty() { whole } else { format!("{whole} [{}]", self.frames.join(" < ")) }
     }
 }
 

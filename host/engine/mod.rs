@@ -6,6 +6,7 @@ mod compile;
 mod error;
 mod fault;
 mod hooks;
+mod lines;
 mod load;
 mod mapper;
 mod meter;
@@ -25,6 +26,7 @@ use wasmtime::{Config, Inlining, InstanceAllocationStrategy, PoolingAllocationCo
 pub use cache::CodeCache;
 pub use error::LoadError;
 pub use fault::{Fault, FaultKind};
+pub use lines::Lines;
 pub use load::{Loaded, World};
 pub use mapper::{Mapper, Placed, Translation};
 pub use meter::Meter;

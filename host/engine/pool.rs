@@ -8,6 +8,7 @@ use wasmtime::component::{Instance, InstancePre, Linker};
 use wasmtime::{Store, UpdateDeadline};
 
 use super::hooks::Hooks;
+use super::lines::Lines;
 use super::state::State;
 use super::{Engine, Fault, FaultKind, GuestLimits, LoadError, Loaded};
 use crate::clock::Clock;
@@ -89,13 +90,29 @@ impl<B> Pool<B> {
         ticket: Option<Arc<Ticket>>,
         call: impl AsyncFnOnce(&mut Store<State>, &B) -> wasmtime::Result<R>,
     ) -> Result<R, Fault> {
+        self.call_heard(name, ticket, &mut None, call).await
+    }
+
+    /// The same where somebody keeps what the guest writes: it stands in `lines` however the call ends.
+    pub(super) async fn call_heard<R>(
+        &self,
+        name: &'static str,
+        ticket: Option<Arc<Ticket>>,
+        lines: &mut Option<Lines>,
+        call: impl AsyncFnOnce(&mut Store<State>, &B) -> wasmtime::Result<R>,
+    ) -> Result<R, Fault> {
         let _place = self.calls.acquire().await;
         let mut lease = self.lease(self.limits.call_cpu).await?;
         lease.store.data_mut().hooks.ticket = ticket;
         let meter = lease.store.data().meter.clone();
         let wall = self.limits.call_wall;
         let called = meter.measure(call(&mut lease.store, &lease.bindings));
-        match tokio::time::timeout(wall, called).await {
+        let ended = tokio::time::timeout(wall, called).await;
+        let written = lease.store.data().stderr();
+        if !written.is_empty() {
+            *lines = Lines::of(&self.label, name, &written);
+        }
+        match ended {
             Ok(outcome) => self.settle(lease, name, outcome),
             Err(_) => {
                 self.counts.broke(FaultKind::Time.word());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::pool::{Kind, Pool};
 use super::worlds::sink::SinkComponent;
 use super::worlds::sink::exports::convey::pipeline::conversions_sink as words;
-use super::{Engine, Fault, LoadError, Loaded, World};
+use super::{Engine, Fault, Lines, LoadError, Loaded, World};
 use crate::contract::{ConversionEvent, Membership, UserData};
 use crate::egress::Ticket;
 
@@ -70,17 +70,18 @@ impl Sink {
         Ok(texts)
     }
 
-    /// Sends events, on `ticket`. One outcome each.
+    /// Sends events, on `ticket`. One outcome each. `lines` gets what the guest writes.
     pub async fn deliver(
         &self,
         ticket: Arc<Ticket>,
         destination: &Destination,
         events: &[ConversionEvent],
+        lines: &mut Option<Lines>,
     ) -> Result<Shipment, Fault> {
         const CALL: &str = "deliver";
         let shipment = self
             .pool
-            .call(CALL, Some(ticket), async |store, guest| {
+            .call_heard(CALL, Some(ticket), lines, async |store, guest| {
                 guest.convey_pipeline_conversions_sink().call_deliver(store, destination, events).await
             })
             .await?;

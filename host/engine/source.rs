@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::pool::{Kind, Pool};
 use super::worlds::source::SourceComponent;
 use super::worlds::source::exports::convey::pipeline::contact_source as words;
-use super::{Engine, Fault, LoadError, Loaded, World};
+use super::{Engine, Fault, Lines, LoadError, Loaded, World};
 use crate::contract::{Change, CrmCommand, Delivery};
 use crate::egress::Ticket;
 
@@ -53,12 +53,16 @@ impl Source {
             .await
     }
 
-    /// Whose deliveries these are, one answer each.
-    pub async fn identify(&self, deliveries: &[Delivery]) -> Result<Vec<Result<Identity, String>>, Fault> {
+    /// Whose deliveries these are, one answer each. `lines` gets what the guest writes.
+    pub async fn identify(
+        &self,
+        deliveries: &[Delivery],
+        lines: &mut Option<Lines>,
+    ) -> Result<Vec<Result<Identity, String>>, Fault> {
         const CALL: &str = "identify";
         let answers = self
             .pool
-            .call(CALL, None, async |store, guest| {
+            .call_heard(CALL, None, lines, async |store, guest| {
                 guest.convey_pipeline_contact_source().call_identify(store, deliveries).await
             })
             .await?;
@@ -84,12 +88,18 @@ impl Source {
         Ok(answers)
     }
 
-    /// Deliveries as changes, with the requests that takes, on `ticket`. One answer each, inside too.
-    pub async fn read(&self, ticket: Arc<Ticket>, subject: &Subject, work: &[Work]) -> Result<Readings, Fault> {
+    /// Deliveries as changes, with the requests that takes, on `ticket`. One answer each, inside too. `lines` gets what the guest writes.
+    pub async fn read(
+        &self,
+        ticket: Arc<Ticket>,
+        subject: &Subject,
+        work: &[Work],
+        lines: &mut Option<Lines>,
+    ) -> Result<Readings, Fault> {
         const CALL: &str = "read";
         let readings = self
             .pool
-            .call(CALL, Some(ticket), async |store, guest| {
+            .call_heard(CALL, Some(ticket), lines, async |store, guest| {
                 guest.convey_pipeline_contact_source().call_read(store, subject, work).await
             })
             .await?;
@@ -145,7 +155,11 @@ impl Source {
             .await
     }
 
-    /// Writes to the CRM what `command` says, once for a `key`. `memory` is what is remembered of the contact.
+    /// Writes to the CRM what `command` says, once for a `key`. `memory` is what is remembered of the contact. `lines` gets what the guest writes.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "six are the contract's own, and the seventh is what the guest says besides"
+    )]
     pub async fn execute(
         &self,
         ticket: Arc<Ticket>,
@@ -154,9 +168,10 @@ impl Source {
         memory: Option<&[u8]>,
         command: &CrmCommand,
         key: &str,
+        lines: &mut Option<Lines>,
     ) -> Result<Result<Execution, SourceError>, Fault> {
         self.pool
-            .call("execute", Some(ticket), async |store, guest| {
+            .call_heard("execute", Some(ticket), lines, async |store, guest| {
                 let guest = guest.convey_pipeline_contact_source();
                 guest.call_execute(store, subject, contact, memory, command, key).await
             })

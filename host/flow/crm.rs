@@ -9,7 +9,7 @@ use super::Flow;
 use super::plan::Connection;
 use crate::config::Access;
 use crate::contract::{CrmCommand, command_name};
-use crate::engine::{Answer, Fault, Query, SourceError};
+use crate::engine::{Answer, Fault, Lines, Query, SourceError};
 use crate::store::{Begun, CommandSettlement, StoreError};
 
 /// A person waits this long for room in the allowance: one window of any vendor, and some.
@@ -128,6 +128,18 @@ impl Flow {
         command: &CrmCommand,
         key: &str,
     ) -> Result<Executed, CrmError> {
+        self.execute_heard(connection, contact, command, key, &mut None).await
+    }
+
+    /// The same; `lines` gets what the source writes.
+    pub(super) async fn execute_heard(
+        &self,
+        connection: &str,
+        contact: Option<&str>,
+        command: &CrmCommand,
+        key: &str,
+        lines: &mut Option<Lines>,
+    ) -> Result<Executed, CrmError> {
         let connection = self.connection(connection)?;
         let name = command_name(command);
         self.may_write(&connection, name).await?;
@@ -144,7 +156,7 @@ impl Flow {
         };
         let subject = connection.subject(self.store.catalogue(&connection.name).await?);
         let memory = remembered.as_ref().map(|remembered| remembered.bytes.as_slice());
-        let done = connection.source.execute(ticket.clone(), &subject, contact, memory, command, key).await;
+        let done = connection.source.execute(ticket.clone(), &subject, contact, memory, command, key, lines).await;
         let left = ticket.sent() > 0;
         let done = match self.judged(&connection, &ticket, done).await {
             Ok(done) => done,

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Flow;
 use super::judge::{Circumstances, judge_command};
+use super::lines::note;
 use super::plan::Connection;
 use crate::clock::Millis;
 use crate::contract::{Change, CrmCommand, Digest, Effect, Proposal, command_name};
-use crate::store::{Carried, NewCommand, StoreError};
+use crate::store::{About, Carried, NewCommand, StoreError};
 
 /// How many commands one turn of a lane carries out.
 const BATCH: usize = 8;
@@ -30,10 +31,13 @@ impl Flow {
         }
         let claimed = self.store.claim_commands(name, self.clock.now_ms(), BATCH).await?;
         let count = claimed.len();
+        let mut written = Vec::new();
         for command in claimed {
             let carried = match serde_json::from_slice::<Errand>(&command.bytes) {
                 Ok(Errand { contact, command: asked }) => {
-                    let done = self.execute(name, contact.as_deref(), &asked, &command.key).await;
+                    let mut lines = None;
+                    let done = self.execute_heard(name, contact.as_deref(), &asked, &command.key, &mut lines).await;
+                    note(&mut written, lines, || vec![About::Command(command.row)]);
                     let given = Circumstances {
                         now: self.clock.now_ms(),
                         tries: command.tries + 1,
@@ -49,6 +53,7 @@ impl Flow {
                 tracing::error!(connection = name, command = %command.name, %reason, "a rule's command is given up");
             }
             self.store.settle_carried(command.row, carried, self.clock.now_ms()).await?;
+            self.keep_lines(std::mem::take(&mut written)).await?;
         }
         Ok(count)
     }

@@ -23,7 +23,9 @@ impl Flow {
             for delivery in &deliveries {
                 // One by one: they are few, and one that breaks the source must not hold the others.
                 let identity = match plan.crms.get(&origin) {
-                    Some(crm) => crm.source.identify(&[as_word(delivery)]).await.ok().and_then(|mut one| one.pop()),
+                    Some(crm) => {
+                        crm.source.identify(&[as_word(delivery)], &mut None).await.ok().and_then(|mut one| one.pop())
+                    }
                     None => None,
                 };
                 let identity = identity.and_then(Result::ok);

@@ -17,6 +17,7 @@ mod happening;
 mod heal;
 pub mod judge;
 mod lanes;
+mod lines;
 mod location;
 mod login;
 mod meet;

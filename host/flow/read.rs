@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::judge::{Circumstances, judge_delivery};
 use super::lanes::Step;
+use super::lines::note;
 use super::plan::Connection;
 use super::{Flow, tale};
 use crate::clock::Millis;
@@ -12,7 +13,8 @@ use crate::contract::{Change, Delivery, Origin, kind};
 use crate::egress::Reservation;
 use crate::engine::{Fault, Identity, Reading, Silence, SourceError, Telling, Work};
 use crate::store::{
-    Gap, GrantState, NewChange, ReadDelivery, ReadGroup, ReadSettlement, Remembered, StoreError, StoredDelivery, Told,
+    About, Gap, GrantState, NewChange, ReadDelivery, ReadGroup, ReadSettlement, Remembered, StoreError, StoredDelivery,
+    Told, Written,
 };
 
 /// The most deliveries one call carries over the border: sixty-four lanes of as many contacts each are what memory is bounded by.
@@ -66,9 +68,11 @@ impl Flow {
             return Ok(0);
         };
         let began = Instant::now();
-        let (mut settled, groups) = self.group(&connection, claimed).await?;
+        let mut written = Vec::new();
+        let (mut settled, groups) = self.group(&connection, claimed, &mut written).await?;
         if !groups.is_empty() {
-            self.read_groups(&connection, groups, &mut catalogue, &mut settled, Some(reserved)).await?;
+            let reserved = Some(reserved);
+            self.read_groups(&connection, groups, &mut catalogue, &mut settled, &mut written, reserved).await?;
         }
         let tales = tale::of_read(self, &connection, &settled, began.elapsed());
         let settlement = ReadSettlement {
@@ -82,6 +86,7 @@ impl Flow {
         let taken = self.store.settle_read(settlement).await?;
         tales.into_iter().zip(taken).filter(|(_, taken)| *taken).for_each(|(tale, _)| tale.tell(self));
         self.wake.translate.notify_one();
+        self.keep_lines(written).await?;
         Ok(count)
     }
 
@@ -90,9 +95,13 @@ impl Flow {
         &self,
         connection: &Connection,
         claimed: Vec<StoredDelivery>,
+        written: &mut Vec<Written>,
     ) -> Result<(Vec<ReadGroup>, Vec<Group>), StoreError> {
         let deliveries: Vec<Delivery> = claimed.iter().map(as_word).collect();
-        let identities = self.identify(connection, &deliveries).await;
+        let identities = self.identify(connection, &deliveries, written).await;
+        if !written.is_empty() {
+            name_contacts(written, &deliveries, &identities);
+        }
         let mut settled = Vec::new();
         let mut groups: Vec<Group> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
@@ -131,8 +140,19 @@ impl Flow {
     }
 
     /// One answer a delivery; a Fault is narrowed down to the deliveries that cause it.
-    async fn identify(&self, connection: &Connection, deliveries: &[Delivery]) -> Vec<Result<Identity, String>> {
-        match connection.source.identify(deliveries).await {
+    async fn identify(
+        &self,
+        connection: &Connection,
+        deliveries: &[Delivery],
+        written: &mut Vec<Written>,
+    ) -> Vec<Result<Identity, String>> {
+        let mut lines = None;
+        let identified = connection.source.identify(deliveries, &mut lines).await;
+        if identified.is_ok() || deliveries.len() == 1 {
+            let about = |delivery: &Delivery| About::Delivery { id: delivery.id.clone(), contact: None };
+            note(written, lines, || deliveries.iter().map(about).collect());
+        }
+        match identified {
             Ok(identities) => identities,
             Err(fault) if deliveries.len() == 1 => {
                 tracing::warn!(connection = %connection.name, fault = %fault, "one delivery breaks the source");
@@ -140,8 +160,8 @@ impl Flow {
             }
             Err(_) => {
                 let (left, right) = deliveries.split_at(deliveries.len() / 2);
-                let mut answers = Box::pin(self.identify(connection, left)).await;
-                answers.extend(Box::pin(self.identify(connection, right)).await);
+                let mut answers = Box::pin(self.identify(connection, left, written)).await;
+                answers.extend(Box::pin(self.identify(connection, right, written)).await);
                 answers
             }
         }
@@ -155,6 +175,7 @@ impl Flow {
         groups: Vec<Group>,
         catalogue: &mut Option<Vec<u8>>,
         settled: &mut Vec<ReadGroup>,
+        written: &mut Vec<Written>,
         reserved: Option<Reservation>,
     ) -> Result<(), StoreError> {
         let work: Vec<Work> = groups.iter().map(Group::as_word).collect();
@@ -162,7 +183,11 @@ impl Flow {
         let first = groups.first().and_then(|group| group.deliveries.first());
         self.trace(&ticket, first.map(|delivery| delivery.id.as_str()));
         let subject = connection.subject(catalogue.clone());
-        let read = connection.source.read(ticket.clone(), &subject, &work).await;
+        let mut lines = None;
+        let read = connection.source.read(ticket.clone(), &subject, &work, &mut lines).await;
+        if read.is_ok() || groups.len() == 1 {
+            note(written, lines, || groups.iter().flat_map(Group::about).collect());
+        }
         for refusal in ticket.refusals() {
             tracing::warn!(connection = %connection.name, "{refusal}");
         }
@@ -189,7 +214,7 @@ impl Flow {
                     }
                 }
                 if !found.is_empty() {
-                    Box::pin(self.read_found(connection, found, catalogue, settled)).await?;
+                    Box::pin(self.read_found(connection, found, catalogue, settled, written)).await?;
                 }
             }
             Err(fault) if groups.len() == 1 => {
@@ -199,8 +224,8 @@ impl Flow {
             Err(_) => {
                 let mut left = groups;
                 let right = left.split_off(left.len() / 2);
-                Box::pin(self.read_groups(connection, left, catalogue, settled, None)).await?;
-                Box::pin(self.read_groups(connection, right, catalogue, settled, None)).await?;
+                Box::pin(self.read_groups(connection, left, catalogue, settled, written, None)).await?;
+                Box::pin(self.read_groups(connection, right, catalogue, settled, written, None)).await?;
             }
         }
         Ok(())
@@ -213,6 +238,7 @@ impl Flow {
         found: Vec<Group>,
         catalogue: &mut Option<Vec<u8>>,
         settled: &mut Vec<ReadGroup>,
+        written: &mut Vec<Written>,
     ) -> Result<(), StoreError> {
         let mut groups: Vec<Group> = Vec::new();
         for group in found {
@@ -233,7 +259,21 @@ impl Flow {
         if groups.is_empty() {
             return Ok(());
         }
-        self.read_groups(connection, groups, catalogue, settled, None).await
+        self.read_groups(connection, groups, catalogue, settled, written, None).await
+    }
+}
+
+/// Whose the deliveries are that a guest wrote about while it found out.
+fn name_contacts(written: &mut [Written], deliveries: &[Delivery], identities: &[Result<Identity, String>]) {
+    let found = deliveries.iter().zip(identities).filter_map(|(delivery, identity)| {
+        let contact = identity.as_ref().ok()?.contact.clone()?;
+        Some((delivery.id.as_str(), contact))
+    });
+    let found: HashMap<&str, String> = found.collect();
+    for about in written.iter_mut().flat_map(|written| &mut written.about) {
+        if let About::Delivery { id, contact } = about {
+            *contact = found.get(id.as_str()).cloned();
+        }
     }
 }
 
@@ -257,6 +297,12 @@ impl Group {
     fn as_word(&self) -> Work {
         let memory = self.remembered.as_ref().map(|remembered| remembered.bytes.clone());
         Work { contact: self.contact.clone(), memory, deliveries: self.deliveries.iter().map(as_word).collect() }
+    }
+
+    fn about(&self) -> impl Iterator<Item = About> {
+        self.deliveries
+            .iter()
+            .map(|delivery| About::Delivery { id: delivery.id.clone(), contact: self.contact.clone() })
     }
 
     fn read(self, reading: Reading, connection: &Connection, now: Millis) -> ReadGroup {

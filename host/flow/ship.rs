@@ -1,19 +1,21 @@
 //! Step three: events leave, nearest deadline first. The attempt is durable before the request is sent; the platform's word on each event
 //! becomes its verdict.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use super::Flow;
 use super::heal::resting;
 use super::judge::{Circumstances, judge_event};
 use super::lanes::Step;
+use super::lines::note;
 use super::plan::Destination;
 use super::tale;
 use super::trouble::is_general;
 use crate::contract::ConversionEvent;
 use crate::engine::{Fault, Outcome, Shipment};
 use crate::metrics::Kind;
-use crate::store::{Claim, ShipSettlement, StoreError, StoredEvent, Verdict};
+use crate::store::{About, Claim, ShipSettlement, StoreError, StoredEvent, Verdict, Written};
 use crate::{clock::Millis, crash};
 
 impl Flow {
@@ -45,12 +47,14 @@ impl Flow {
                 }
             }
         }
-        let mut pause = None;
+        let (mut pause, mut written) = (None, Vec::new());
         let mut outcome = "nothing to send";
         if !words.is_empty() {
             let first = rows.first().and_then(|event| event.delivery.as_ref()).map(|(id, _)| id.clone());
             crash::point("before-send");
-            let outcomes = self.deliver(&destination, attempt, &words, first.as_deref()).await;
+            let leaving =
+                Leaving { destination: &destination, attempt, rows: &rows, events: &words, traced: first.as_deref() };
+            let outcomes = self.deliver(&leaving, 0..words.len(), &mut written).await;
             crash::point("after-send");
             outcome = attempt_word(&outcomes);
             let now = self.clock.now_ms();
@@ -79,6 +83,7 @@ impl Flow {
         if let Some(pause) = paused {
             self.look_after_resting(&pause).await?;
         }
+        self.keep_lines(written).await?;
         Ok(count)
     }
 
@@ -98,19 +103,19 @@ impl Flow {
         })
     }
 
-    /// One outcome an event; the requests carry the trace of the delivery `traced`. A sink that breaks before anything left is narrowed down by halving; after that nobody knows what arrived.
-    async fn deliver(
-        &self,
-        destination: &Destination,
-        attempt: i64,
-        events: &[ConversionEvent],
-        traced: Option<&str>,
-    ) -> Vec<Outcome> {
-        let ticket = destination.ticket(Some(attempt), Some(self.stops.of(&destination.name)));
-        self.trace(&ticket, traced);
-        let delivered = destination.sink.deliver(ticket.clone(), &self.words(destination), events).await;
+    /// One outcome an event of this part of what leaves; what the sink writes is noted. A sink that breaks before anything left is narrowed down by halving;
+    /// after that nobody knows what arrived.
+    async fn deliver(&self, leaving: &Leaving<'_>, part: Range<usize>, written: &mut Vec<Written>) -> Vec<Outcome> {
+        let (destination, events) = (leaving.destination, &leaving.events[part.clone()]);
+        let ticket = destination.ticket(Some(leaving.attempt), Some(self.stops.of(&destination.name)));
+        self.trace(&ticket, leaving.traced);
+        let mut lines = None;
+        let delivered = destination.sink.deliver(ticket.clone(), &self.words(destination), events, &mut lines).await;
         for refusal in ticket.refusals() {
             tracing::warn!(destination = %destination.name, "{refusal}");
+        }
+        if delivered.is_ok() || ticket.sent() > 0 || events.len() == 1 {
+            note(written, lines, || leaving.rows[part.clone()].iter().map(|event| About::Event(event.row)).collect());
         }
         match delivered {
             Ok(Shipment { outcomes, .. }) => outcomes,
@@ -123,13 +128,24 @@ impl Flow {
                 vec![Outcome::Rejected(Fault::line(&fault))]
             }
             Err(_) => {
-                let (left, right) = events.split_at(events.len() / 2);
-                let mut outcomes = Box::pin(self.deliver(destination, attempt, left, traced)).await;
-                outcomes.extend(Box::pin(self.deliver(destination, attempt, right, traced)).await);
+                let middle = part.start + events.len() / 2;
+                let mut outcomes = Box::pin(self.deliver(leaving, part.start..middle, written)).await;
+                outcomes.extend(Box::pin(self.deliver(leaving, middle..part.end, written)).await);
                 outcomes
             }
         }
     }
+}
+
+/// A batch on its way out.
+struct Leaving<'a> {
+    destination: &'a Destination,
+    attempt: i64,
+    rows: &'a [StoredEvent],
+    /// The same as the sink takes them.
+    events: &'a [ConversionEvent],
+    /// The delivery whose trace the requests carry.
+    traced: Option<&'a str>,
 }
 
 /// One word for the attempt as a whole: the worst of its events'.

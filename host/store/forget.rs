@@ -221,6 +221,7 @@ impl Rows<'_> {
             "UPDATE change SET sealed = x'' WHERE subject = ?1 AND length(sealed) > 0",
             "UPDATE inbox SET sealed = x'' WHERE subject = ?1 AND length(sealed) > 0",
             "UPDATE wanted SET sealed = x'' WHERE subject = ?1 AND length(sealed) > 0",
+            "UPDATE written SET sealed = x'' WHERE row IN (SELECT written FROM written_of WHERE subject = ?1) AND length(sealed) > 0",
             "DELETE FROM membership WHERE subject = ?1",
             "DELETE FROM memory WHERE subject = ?1",
             "DELETE FROM polled WHERE subject = ?1",

@@ -55,6 +55,7 @@ mod token;
 mod wanted;
 mod why;
 mod writer;
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -109,6 +110,7 @@ pub use test_mode::TestMode;
 pub use token::{GrantState, HeldToken, NewToken, TokenSummary};
 pub use wanted::{Carried, NewCommand, StoredCommand};
 pub use why::{Why, WhyAttempt, WhyChange, WhyCommand, WhyDelivery, WhyEvent, WhyGeneration, WhyMaking};
+pub use written::{About, WhyWritten, Written};
 
 pub use crate::clock::Millis;
 

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::StoreError;
 use super::keys::KeyRing;
 use crate::clock::Millis;
-use crate::vault::{Lookup, VaultError, seal};
+use crate::vault::{Lookup, SubjectKey, VaultError, seal};
 
 /// Why a parked row is dead.
 const UNOPENED: &str = "its sealed bytes do not open";
@@ -37,8 +37,29 @@ impl Rows<'_> {
         subject: &Lookup,
         plain: &[u8],
     ) -> Result<Vec<u8>, StoreError> {
-        let key = self.keys.find_or_make(self.db, subject)?;
-        Ok(seal::seal(&key, &context(table, id), plain)?)
+        self.seal_with(&self.keys.find_or_make(self.db, subject)?, table, id, plain)
+    }
+
+    /// The same under a key that is at hand.
+    pub(super) fn seal_with(
+        &self,
+        key: &SubjectKey,
+        table: &'static str,
+        id: &[&str],
+        plain: &[u8],
+    ) -> Result<Vec<u8>, StoreError> {
+        Ok(seal::seal(key, &context(table, id), plain)?)
+    }
+
+    /// Opens what [`Rows::seal_with`] sealed for the same row.
+    pub(super) fn open_with(
+        &self,
+        key: &SubjectKey,
+        table: &'static str,
+        id: &[&str],
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, StoreError> {
+        Ok(seal::open(key, &context(table, id), sealed, table)?)
     }
 
     /// Opens what [`Rows::seal`] sealed for the same row. A destroyed key reads like a wrong one.
@@ -51,7 +72,7 @@ impl Rows<'_> {
     ) -> Result<Vec<u8>, StoreError> {
         let open = || -> Result<Vec<u8>, StoreError> {
             let key = self.keys.find(self.db, subject)?.ok_or(VaultError::Unopened { place: table })?;
-            Ok(seal::open(&key, &context(table, id), sealed, table)?)
+            self.open_with(&key, table, id, sealed)
         };
         match open() {
             // The key at hand may be one that was destroyed since, with another made in its place.

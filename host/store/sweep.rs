@@ -64,6 +64,8 @@ pub struct Swept {
     pub members: u64,
     /// Places of forgotten contacts that the platform never let go of.
     pub partings: u64,
+    /// Calls in which guests wrote something.
+    pub written: u64,
 }
 
 const EVENTS: &str = "SELECT row FROM outbox WHERE state IN ('done', 'dropped') AND done_at < ?1 LIMIT ?2";
@@ -116,6 +118,8 @@ const POLLED: &str = "DELETE FROM polled WHERE subject IN (SELECT subject FROM p
 const WEBHOOK_IDS: &str = "DELETE FROM webhook_seen WHERE (source, webhook_id) IN
      (SELECT source, webhook_id FROM webhook_seen WHERE seen_at < ?1 LIMIT ?2)";
 
+const WRITTEN: &str = "DELETE FROM written WHERE row IN (SELECT row FROM written WHERE at < ?1 ORDER BY at LIMIT ?2)";
+
 /// Pages in use, in bytes.
 const USED: &str = "SELECT (pages.page_count - free.freelist_count) * size.page_size
      FROM pragma_page_count AS pages, pragma_freelist_count AS free, pragma_page_size AS size";
@@ -160,6 +164,7 @@ impl Store {
                 + self.parts(move |rows| rows.delete_part(COMMANDS, commands)).await?,
             seen: self.parts(move |rows| rows.sweep_gaps(done)).await?
                 + self.parts(move |rows| rows.delete_part(POLLED, done)).await?,
+            written: self.parts(move |rows| rows.delete_part(WRITTEN, done)).await?,
             webhook_ids: self.parts(move |rows| rows.delete_part(WEBHOOK_IDS, seen)).await?,
             early: 0,
         };
@@ -206,11 +211,12 @@ impl Store {
 }
 
 impl Rows<'_> {
-    /// The oldest of what is done with, whatever its age: events, and what has no event left.
+    /// The oldest of what is done with, whatever its age: events, what has no event left, and what guests wrote.
     fn sweep_early(&self, now: Millis) -> Result<usize, StoreError> {
         let events = self.sweep_events(OLDEST_EVENTS, now.saturating_add(1))?;
         let changes = self.sweep_changes(OLDEST_CHANGES, now.saturating_add(1))?;
-        Ok(events + changes + self.sweep_deliveries(OLDEST_DELIVERIES, now.saturating_add(1))?)
+        let written = self.delete_part(WRITTEN, now.saturating_add(1))?;
+        Ok(events + changes + written + self.sweep_deliveries(OLDEST_DELIVERIES, now.saturating_add(1))?)
     }
 
     fn sweep_events(&self, which: &'static str, before: Millis) -> Result<usize, StoreError> {

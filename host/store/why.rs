@@ -1,5 +1,5 @@
 //! Why something was sent, or not: a delivery, what it told, what was made of that, and every attempt to say it. Ids,
-//! times, digests and reasons only; nothing sealed is opened.
+//! times, digests and reasons only; of what is sealed nothing is opened but what guests wrote.
 
 use std::collections::BTreeSet;
 
@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::queue::{QueueKind, QueueRow};
 use super::rows::{Rows, nat};
+use super::written::WhyWritten;
 use super::{Store, StoreError};
 use crate::clock::Millis;
 
@@ -54,6 +55,8 @@ pub struct WhyDelivery {
     pub took_ms: Option<u64>,
     /// The digest of the source that read it.
     pub source_digest: Option<String>,
+    /// What the source wrote while it did.
+    pub wrote: Vec<WhyWritten>,
 }
 
 /// A change.
@@ -108,6 +111,8 @@ pub struct WhyCommand {
     pub created_at: Millis,
     /// When its story ended.
     pub done_at: Option<Millis>,
+    /// What the source wrote while it carried it out.
+    pub wrote: Vec<WhyWritten>,
 }
 
 /// A mapper with its settings.
@@ -158,6 +163,8 @@ pub struct WhyEvent {
     pub made_by: Option<WhyMaking>,
     /// Every request that carried it.
     pub attempts: Vec<WhyAttempt>,
+    /// What the sink wrote with it in hand.
+    pub wrote: Vec<WhyWritten>,
 }
 
 /// What made an event; the sink's digest stands with each attempt.
@@ -271,7 +278,9 @@ impl Rows<'_> {
         why.told_long_ago = told.query_map([id], |row| row.get(0))?.collect::<Result<_, _>>()?;
         for row in deliveries {
             let mut query = self.db.prepare_cached(DELIVERY)?;
-            why.deliveries.extend(query.query_row([row], delivery).optional()?);
+            if let Some(found) = query.query_row([row], delivery).optional()? {
+                why.deliveries.push(WhyDelivery { wrote: self.written("inbox", row)?, ..found });
+            }
         }
         for row in changes {
             why.changes.extend(self.change_story(row)?);
@@ -333,17 +342,22 @@ impl Rows<'_> {
             "SELECT row, name, rule, state, reason, created_at, done_at FROM wanted WHERE change = ?1 ORDER BY row",
         )?;
         let found = query.query_map([change], |row| {
-            Ok(WhyCommand {
-                name: format!("k{}", row.get::<_, i64>(0)?),
+            let number: i64 = row.get(0)?;
+            let command = WhyCommand {
+                name: format!("k{number}"),
                 command: row.get(1)?,
                 rule: row.get(2)?,
                 state: row.get(3)?,
                 reason: row.get(4)?,
                 created_at: nat(row.get(5)?),
                 done_at: row.get::<_, Option<i64>>(6)?.map(nat),
-            })
+                wrote: Vec::new(),
+            };
+            Ok((number, command))
         })?;
-        Ok(found.collect::<Result<_, _>>()?)
+        let found: Vec<(i64, WhyCommand)> = found.collect::<Result<_, _>>()?;
+        let wrote = |(row, command)| Ok(WhyCommand { wrote: self.written("wanted", row)?, ..command });
+        found.into_iter().map(wrote).collect()
     }
 
     fn event_stories(&self, change: i64) -> Result<Vec<WhyEvent>, StoreError> {
@@ -351,6 +365,7 @@ impl Rows<'_> {
         let mut found: Vec<(i64, WhyEvent)> = query.query_map([change], event)?.collect::<Result<_, _>>()?;
         for (row, event) in &mut found {
             event.attempts = self.attempt_stories(*row)?;
+            event.wrote = self.written("outbox", *row)?;
         }
         Ok(found.into_iter().map(|(_, event)| event).collect())
     }
@@ -398,6 +413,7 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<WhyDelivery> {
         read_at,
         took_ms: took(Some(received_at), read_at),
         source_digest: row.get(10)?,
+        wrote: Vec::new(),
     })
 }
 
@@ -421,6 +437,7 @@ fn event(row: &Row<'_>) -> rusqlite::Result<(i64, WhyEvent)> {
         may_repeat: row.get(12)?,
         made_by: made_by(row)?,
         attempts: Vec::new(),
+        wrote: Vec::new(),
     };
     Ok((number, event))
 }

@@ -43,6 +43,18 @@ impl SubjectKey {
         Ok(key)
     }
 
+    /// The key that it takes all of these to make, in this order: without any one of them, what it sealed never opens again.
+    pub fn joint(keys: &[Self]) -> Self {
+        let mut all = ring::digest::Context::new(&ring::digest::SHA256);
+        all.update(b"convey joint 1");
+        for key in keys {
+            all.update(&key.0);
+        }
+        let mut joint = Self([0; 32]);
+        joint.0.copy_from_slice(all.finish().as_ref());
+        joint
+    }
+
     pub(super) fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -115,6 +127,19 @@ mod tests {
         assert!(open(&key, b"inbox d_2", &sealed, "inbox").is_err());
         sealed[0] = 2;
         assert!(open(&key, b"inbox d_1", &sealed, "inbox").is_err());
+    }
+
+    #[test]
+    fn a_joint_key_takes_all_of_its_parts() {
+        let [one, other, third] = [(); 3].map(|()| SubjectKey::fresh().unwrap());
+        let both = SubjectKey::joint(&[one.clone(), other.clone()]);
+        let sealed = seal(&both, b"c", b"plain").unwrap();
+        let opens = |keys: &[SubjectKey]| open(&SubjectKey::joint(keys), b"c", &sealed, "row").is_ok();
+        assert!(opens(&[one.clone(), other.clone()]));
+        for keys in [vec![one.clone()], vec![other.clone(), one.clone()], vec![one, third.clone()], vec![other, third]]
+        {
+            assert!(!opens(&keys));
+        }
     }
 
     proptest! {

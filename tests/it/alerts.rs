@@ -1,54 +1,14 @@
 //! What the host says unasked: once with its cause and what to do, and once when it is over; to a webhook, to Slack's kind of one, to a program.
 
 use std::os::unix::fs::PermissionsExt;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::routing::post;
 use convey::sandbox::{Fault, Faults, Kind};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
+use crate::ear::Ear;
 use crate::rig::{Convey, eventually, sandbox};
 use crate::wire::letters_of;
-
-type Heard = Arc<Mutex<Vec<Value>>>;
-
-/// An address that takes what is posted to it.
-struct Ear {
-    heard: Heard,
-    url: String,
-    door: tokio::task::JoinHandle<()>,
-}
-
-impl Drop for Ear {
-    fn drop(&mut self) {
-        self.door.abort();
-    }
-}
-
-impl Ear {
-    async fn new() -> Self {
-        let heard = Heard::default();
-        let take = async |State(heard): State<Heard>, body: String| {
-            heard.lock().unwrap().push(serde_json::from_str(&body).unwrap());
-            StatusCode::NO_CONTENT
-        };
-        let router = Router::new().route("/services/{canary}", post(take)).with_state(heard.clone());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/services/alert-canary-7Q", listener.local_addr().unwrap());
-        let door = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { heard, url, door }
-    }
-
-    /// What was said of an alert, in order.
-    fn of(&self, alert: &str) -> Vec<Value> {
-        self.heard.lock().unwrap().iter().filter(|said| said["alert"] == alert).cloned().collect()
-    }
-}
 
 const PAUSED: &str = "paused:destination:ads";
 
@@ -89,7 +49,7 @@ async fn a_paused_destination_is_said_once_with_its_cause_and_once_when_it_goes_
     assert_eq!(ear.of(PAUSED)[1]["state"], "resolved", "once each: {:?}", ear.of(PAUSED));
     eventually("the chat and the program hear as much", async || {
         let texts: Vec<String> =
-            slack.heard.lock().unwrap().iter().filter_map(|said| said["text"].as_str().map(str::to_owned)).collect();
+            slack.heard().iter().filter_map(|said| said["text"].as_str().map(str::to_owned)).collect();
         let lines = std::fs::read_to_string(&paged).unwrap();
         let lines: Vec<Value> = lines.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         let over = texts.iter().any(|text| text.starts_with("convey: over: nothing is sent to ads"));

@@ -240,3 +240,28 @@ async fn what_comes_with_a_report_is_nowhere() {
     assert_nowhere(&files(&convey.state()), &texts);
     assert_eq!(convey.book().await.accounts.len(), 1);
 }
+
+/// The line of a process's limits about core dumps: what holds, and what it may be raised to.
+fn core_limits(process: &str) -> Vec<String> {
+    let limits = fs::read_to_string(format!("/proc/{process}/limits")).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap();
+    line.split_whitespace().take(2).map(str::to_owned).collect()
+}
+
+/// A core dump would be all that is secret in one file: there is none, unless somebody who looks for an error asks for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_running_convey_leaves_no_core_dump_unless_it_is_asked_to() {
+    let sandbox = sandbox(1, 1).await;
+    let mut convey = Convey::new(&sandbox.summary());
+    convey.start().await;
+    assert_eq!(core_limits(&convey.pid().as_raw_nonzero().to_string()), ["0", "0"]);
+    assert!(convey.stop().await.success());
+    let mut convey = convey.variable("CONVEY_CORE_DUMPS", "1");
+    convey.start().await;
+    // As whoever started it has it.
+    assert_eq!(core_limits(&convey.pid().as_raw_nonzero().to_string()), core_limits("self"));
+    assert!(convey.spoken().contains("core dumps are not switched off"), "{}", convey.spoken());
+    assert!(convey.stop().await.success());
+    let refused = convey.program(&["run"]).env("CONVEY_CORE_DUMPS", "perhaps").output().await.unwrap();
+    assert_eq!(refused.status.code(), Some(2), "what is no answer is refused: {refused:?}");
+}

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
 
 mod ads;
+mod alert_post;
+mod alert_rules;
 mod alerts;
 mod audiences;
 mod authoring;
@@ -18,6 +20,7 @@ mod crm_write;
 mod demo;
 mod docs;
 mod doctor;
+mod ear;
 mod elsewhere;
 mod execute;
 mod floors;
@@ -31,6 +34,7 @@ mod heal;
 mod installs;
 mod lanes;
 mod limits;
+mod lines;
 mod load;
 mod mapping;
 mod memory;

@@ -62,7 +62,7 @@ pub async fn compared(convey: &Convey, count: u64) -> Value {
 }
 
 /// Gives a letter's contact the tag that sets the test mapper's misdeed off.
-async fn mark(convey: &Convey, letter: &Letter) {
+pub async fn mark(convey: &Convey, letter: &Letter) {
     let contact = letter.json()["id"].as_str().unwrap().to_owned();
     convey.command(&["crm", "tag", "add", &contact, "misbehave"]).await.json();
 }

@@ -17,7 +17,7 @@ use crate::admin::Admin;
 use crate::admin::gate::Visitor;
 use crate::contract::{Change, ConversionEvent};
 use crate::flow::event_json;
-use crate::store::{AuditRow, Why, WhyAttempt, WhyChange, WhyDelivery, WhyEvent};
+use crate::store::{AuditRow, Why, WhyAttempt, WhyChange, WhyDelivery, WhyEvent, WhyWritten};
 
 /// Of what the story is told.
 #[derive(Debug, Default, Deserialize)]
@@ -53,12 +53,13 @@ fn story(visitor: &Visitor, why: &Why) -> Markup {
             article {
                 h2 { (change.kind) " " span.hint { (change.name) " in " (change.connection) } }
                 ol.timeline {
-                    @for delivery in why.deliveries.iter().filter(|delivery| told(change, delivery)) { (delivery_item(delivery)) }
+                    @for delivery in why.deliveries.iter().filter(|delivery| told(change, delivery)) { (delivery_item(visitor, delivery)) }
                     (change_item(change))
-                    @for event in &change.events { (event_item(event)) }
+                    @for event in &change.events { (event_item(visitor, event)) }
                     @for command in &change.commands {
                         li { (when(command.created_at)) div {
                             "Command " b { (command.command) } " (" (command.name) "), rule " (command.rule) ": " (state(&command.state)) (because(command.reason.as_deref()))
+                            (wrote(visitor, &command.wrote))
                         } }
                     }
                 }
@@ -67,7 +68,7 @@ fn story(visitor: &Visitor, why: &Why) -> Markup {
         }
         @if why.deliveries.iter().any(|delivery| silent(&delivery)) {
             h2 { "Told nothing" }
-            ol.timeline { @for delivery in why.deliveries.iter().filter(silent) { (delivery_item(delivery)) } }
+            ol.timeline { @for delivery in why.deliveries.iter().filter(silent) { (delivery_item(visitor, delivery)) } }
         }
         @for destination in &why.told_long_ago { p { (destination) " was told this event; its rows have outlived their retention." } }
     }
@@ -77,7 +78,7 @@ fn because(reason: Option<&str>) -> Markup {
     html! { @if let Some(reason) = reason.filter(|reason| !reason.is_empty()) { " " span.hint { (reason) } } }
 }
 
-fn delivery_item(delivery: &WhyDelivery) -> Markup {
+fn delivery_item(visitor: &Visitor, delivery: &WhyDelivery) -> Markup {
     html! {
         li {
             (when(delivery.received_at))
@@ -85,6 +86,24 @@ fn delivery_item(delivery: &WhyDelivery) -> Markup {
                 "Delivery " (why_link(&delivery.id, &delivery.id)) " (" (delivery.kind.as_deref().unwrap_or("?")) ") by " (delivery.origin) ": "
                 (state(&delivery.state)) (because(delivery.reason.as_deref()))
                 @if let (Some(ms), Some(digest)) = (delivery.took_ms, &delivery.source_digest) { p.hint { "read after " (span(ms)) " by source " code { (short(digest)) } } }
+                (wrote(visitor, &delivery.wrote))
+            }
+        }
+    }
+}
+
+/// What guests wrote, call by call. It may be about a person, so a viewer hears only that there is something.
+fn wrote(visitor: &Visitor, calls: &[WhyWritten]) -> Markup {
+    html! {
+        @for call in calls {
+            p.hint {
+                (call.guest) " wrote in " (call.call) ", " (when(call.at))
+                @if call.about > 1 { ", in a call about " (call.about) }
+            }
+            @match &call.text {
+                None => { p.hint { "It does not open any more: a contact was forgotten." } }
+                Some(_) if !visitor.may_change() => { p.hint { "An operator may read it." } }
+                Some(text) => { pre.code tabindex="0" { (text) } }
             }
         }
     }
@@ -108,7 +127,7 @@ fn change_item(change: &WhyChange) -> Markup {
     }
 }
 
-fn event_item(event: &WhyEvent) -> Markup {
+fn event_item(visitor: &Visitor, event: &WhyEvent) -> Markup {
     html! {
         li {
             (when(event.created_at))
@@ -122,6 +141,7 @@ fn event_item(event: &WhyEvent) -> Markup {
                     @if let Some(made) = &event.made_by { ", made by mapper " code { (short(&made.mapper_digest)) } ", contract " (made.contract) ", convey " (made.host) }
                 }
                 @if event.may_repeat { p.wrong { "An attempt had no answer: the platform may have it twice, under one id." } }
+                (wrote(visitor, &event.wrote))
             }
         }
         @for attempt in &event.attempts { (attempt_item(attempt)) }

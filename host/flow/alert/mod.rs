@@ -2,6 +2,7 @@
 
 mod facts;
 mod ledger;
+mod post;
 mod rules;
 mod send;
 
@@ -9,9 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 use super::Flow;
 use crate::clock::Millis;
@@ -23,7 +25,7 @@ pub use rules::judge;
 
 use facts::Rates;
 use ledger::Ledger;
-use send::Letter;
+use post::{Letter, Post};
 
 /// How often the facts are looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -89,13 +91,12 @@ pub struct Said {
     pub error: Option<String>,
 }
 
-/// What is open, and what is not said yet.
+/// What is open.
 #[derive(Default)]
 pub(super) struct Watch {
     asked: ArcSwap<Alerts>,
     rates: std::sync::Mutex<Rates>,
     ledger: Mutex<Ledger>,
-    unsaid: Mutex<Vec<Letter>>,
     breaches: std::sync::Mutex<Vec<Breach>>,
 }
 
@@ -131,31 +132,45 @@ impl Flow {
 
     /// Watches until the flow is stopped.
     pub(super) async fn watch(self: Arc<Self>) {
+        let (mut post, mut under_way) = (Post::default(), JoinSet::<(String, Option<Letter>)>::new());
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.stopping() {
-            if let Err(error) = self.look().await {
-                tracing::error!(%error, "cannot look whether something is the matter");
-            }
             tokio::select! {
-                () = tokio::time::sleep(LOOK) => {}
-                () = self.stop.cancelled() => {}
+                _ = looks.tick() => {
+                    if let Err(error) = self.look(&mut post).await {
+                        tracing::error!(%error, "cannot look whether something is the matter");
+                    }
+                }
+                Some(ended) = under_way.join_next() => match ended {
+                    Ok((target, letter)) => post.came_back(&target, letter),
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                },
+                () = self.stop.cancelled() => break,
+            }
+            // Side by side, and beside the looks: a target that does not answer holds up neither another nor the next look.
+            for letter in post.due(self.clock.now_ms()) {
+                let flow = self.clone();
+                under_way.spawn(async move {
+                    let target = letter.target().to_owned();
+                    (target, flow.post_alert(letter).await)
+                });
             }
         }
+        // What is on its way may arrive: a target has ten seconds.
+        while under_way.join_next().await.is_some() {}
     }
 
-    async fn look(&self) -> Result<(), StoreError> {
+    async fn look(&self, post: &mut Post) -> Result<(), StoreError> {
         let asked = self.watch.asked.load_full();
         let facts = self.facts().await?;
         let repeat_ms = Millis::from(asked.repeat_hours.max(1)) * 60 * 60 * 1_000;
         let messages = self.watch.ledger.lock().await.look(judge(&facts, &asked), facts.now, repeat_ms);
-        let mut unsaid = self.watch.unsaid.lock().await;
         for message in messages {
-            // What is not said yet is not said once there is news of the same.
-            unsaid.retain(|letter| !letter.is_about(&message.alert.alert));
-            unsaid.extend(send::targets(&asked).into_iter().map(|(name, to)| Letter::new(name, to, message.clone())));
+            for (name, to) in send::targets(&asked) {
+                post.add(Letter::new(name, to, message.clone()));
+            }
         }
-        // Side by side: a target that does not answer holds no other.
-        let sent = join_all(std::mem::take(&mut *unsaid).into_iter().map(|letter| self.post_alert(letter))).await;
-        unsaid.extend(sent.into_iter().flatten());
         Ok(())
     }
 

@@ -41,7 +41,7 @@ pub fn judge(facts: &Facts, asked: &Alerts) -> Vec<Alert> {
     }));
     alerts.extend(facts.breaches.iter().map(|breach| {
         let cause = format!("mapper {} was taken back by itself: {}", breach.mapper, told(&breach.why));
-        warning(&format!("breach:{}", breach.mapper), cause, &format!("convey mapper history {}", breach.mapper))
+        warning(&format!("breach:{}", breach.mapper), cause, &format!("convey mapper history --name {}", breach.mapper))
     }));
     alerts.extend(facts.sunsets.iter().filter_map(|sunset| ending(sunset, facts.now)));
     alerts

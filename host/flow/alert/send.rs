@@ -11,38 +11,14 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use super::super::Flow;
+use super::post::Letter;
 use super::{Message, Severity, State};
-use crate::clock::Millis;
 use crate::config::{Alerts, Target, is_loopback};
 use crate::egress::Own;
 use crate::vault::SecretRef;
 
 /// A program has this long.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A message that does not arrive is tried so often,
-const TRIES: u32 = 5;
-/// with this in between, growing with each.
-const AGAIN_MS: Millis = 10_000;
-
-/// A message on its way to one target.
-pub(super) struct Letter {
-    name: String,
-    to: Target,
-    message: Message,
-    tries: u32,
-    due: Millis,
-}
-
-impl Letter {
-    pub(super) fn new(name: String, to: Target, message: Message) -> Self {
-        Self { name, to, message, tries: 0, due: 0 }
-    }
-
-    pub(super) fn is_about(&self, alert: &str) -> bool {
-        self.message.alert.alert == alert
-    }
-}
 
 /// Where alerts go: to the log where nothing else is asked for.
 pub(super) fn targets(asked: &Alerts) -> Vec<(String, Target)> {
@@ -53,18 +29,13 @@ pub(super) fn targets(asked: &Alerts) -> Vec<(String, Target)> {
 }
 
 impl Flow {
-    /// Sends a message that is due. What did not arrive comes back, until it was tried often enough.
-    pub(super) async fn post_alert(&self, mut letter: Letter) -> Option<Letter> {
-        let now = self.clock.now_ms();
-        if now < letter.due {
-            return Some(letter);
-        }
+    /// Sends a message. What did not arrive comes back, until it was tried often enough.
+    pub(super) async fn post_alert(&self, letter: Letter) -> Option<Letter> {
         let error = self.send_alert(&letter.to, &letter.message).await.err()?;
-        letter.tries += 1;
-        let again = letter.tries < TRIES;
-        tracing::error!(to = %letter.name, alert = %letter.message.alert.alert, %error, again, "an alert did not arrive");
-        letter.due = now + AGAIN_MS * Millis::from(letter.tries);
-        again.then_some(letter)
+        let (to, alert) = (letter.target().to_owned(), letter.message.alert.alert.clone());
+        let next = letter.again(self.clock.now_ms());
+        tracing::error!(%to, %alert, %error, again = next.is_some(), "an alert did not arrive");
+        next
     }
 
     /// Sends a message to one target. The error is why it did not arrive; it names no address.
@@ -77,7 +48,7 @@ impl Flow {
             Target::Slack(place) => self.announce(place, json!({"text": text(message)}).to_string().into_bytes()).await,
             Target::Command(line) => {
                 let body = serde_json::to_vec(message).map_err(|error| error.to_string())?;
-                run(line, &body).await
+                run(line, &body, PATIENCE).await
             }
             Target::Log => {
                 log(message);
@@ -109,7 +80,7 @@ fn address_of(text: &str) -> Result<Uri, String> {
     }
 }
 
-async fn run(line: &[String], body: &[u8]) -> Result<(), String> {
+async fn run(line: &[String], body: &[u8], patience: Duration) -> Result<(), String> {
     let Some((program, arguments)) = line.split_first() else { return Err("no program is named".to_owned()) };
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
@@ -123,8 +94,8 @@ async fn run(line: &[String], body: &[u8]) -> Result<(), String> {
         }
         child.wait().await
     };
-    match tokio::time::timeout(PATIENCE, ended).await {
-        Err(_) => Err(format!("{program} did not end within {} s", PATIENCE.as_secs())),
+    match tokio::time::timeout(patience, ended).await {
+        Err(_) => Err(format!("{program} did not end within {} ms", patience.as_millis())),
         Ok(Err(error)) => Err(format!("{program}: {error}")),
         Ok(Ok(status)) if status.success() => Ok(()),
         Ok(Ok(status)) => Err(format!("{program}: {status}")),
@@ -160,7 +131,7 @@ fn text(message: &Message) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{address_of, run};
+    use super::{Duration, PATIENCE, address_of, run};
 
     #[test]
     fn an_address_is_https_or_this_machine_and_an_error_keeps_it_to_itself() {
@@ -174,8 +145,11 @@ mod tests {
     #[tokio::test]
     async fn a_program_is_told_on_its_input_and_how_it_ends_is_heard() {
         let line = |script: &str| ["sh", "-c", script].map(str::to_owned);
-        assert_eq!(run(&line("test \"$(cat)\" = hello"), b"hello").await, Ok(()));
-        assert!(run(&line("exit 3"), b"").await.is_err_and(|error| error.contains('3')));
-        assert!(run(&["/no/such/program".to_owned()], b"").await.is_err_and(|error| error.contains("cannot start")));
+        assert_eq!(run(&line("test \"$(cat)\" = hello"), b"hello", PATIENCE).await, Ok(()));
+        assert!(run(&line("exit 3"), b"", PATIENCE).await.is_err_and(|error| error.contains('3')));
+        let gone = run(&["/no/such/program".to_owned()], b"", PATIENCE).await;
+        assert!(gone.is_err_and(|error| error.contains("cannot start")));
+        let late = run(&line("sleep 600"), b"", Duration::from_millis(50)).await;
+        assert_eq!(late, Err("sh did not end within 50 ms".to_owned()));
     }
 }

@@ -17,6 +17,7 @@ mod recent;
 mod replaying;
 mod retention;
 mod tokens;
+mod written;
 
 use std::sync::Arc;
 

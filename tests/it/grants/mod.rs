@@ -27,7 +27,7 @@ pub fn app_table(convey: &Convey, summary: &Summary) -> String {
 }
 
 /// The connection is reached by the source's app, not by a token of its own.
-fn by_app(convey: Convey, summary: &Summary) -> Convey {
+pub fn by_app(convey: Convey, summary: &Summary) -> Convey {
     convey.file("app.secret", &summary.oauth_client_secret);
     let table = app_table(&convey, summary);
     convey.configure(|text| {
@@ -49,7 +49,7 @@ pub async fn opened(convey: &Convey, target: &str) -> String {
 }
 
 /// A whole login of the running convey: the redirect reaches its ingress.
-async fn log_in(convey: &Convey) {
+pub async fn log_in(convey: &Convey) {
     let page = wire::get(&agreed(&opened(convey, "acme").await).await, &[]).await.unwrap();
     assert_eq!(page.status, 200, "{page:?}");
 }

@@ -35,7 +35,7 @@ async fn a_sink_that_traps_again_and_again_costs_no_room() {
     let destination = SinkDestination { id: "d1".to_owned(), settings: "trap".to_owned(), test_code: None };
     for _ in 0..100 {
         let ticket = Arc::new(Ticket::new("sink.strange".to_owned(), grant.clone(), None, HeaderMap::new()));
-        assert_eq!(sink.deliver(ticket, &destination, &events).await.unwrap_err().kind, FaultKind::Trap);
+        assert_eq!(sink.deliver(ticket, &destination, &events, &mut None).await.unwrap_err().kind, FaultKind::Trap);
         assert_eq!(sink.encode(&destination, &events).await.unwrap().len(), 1);
     }
 }

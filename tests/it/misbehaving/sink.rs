@@ -10,7 +10,7 @@ use axum::extract::{Request, State};
 use convey::config;
 use convey::contract::Operation;
 use convey::egress::{Allow, Credential, Grant, Ticket};
-use convey::engine::{Engine, Fault, FaultKind, GuestLimits, Outcome, Sink, SinkDestination};
+use convey::engine::{Engine, Fault, FaultKind, GuestLimits, Lines, Outcome, Shipment, Sink, SinkDestination};
 use convey::vault::SecretRef;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -70,7 +70,15 @@ impl Stage {
     async fn deliver(&self, ticket: &Arc<Ticket>, behaviour: &str) -> Result<Vec<Outcome>, Fault> {
         let destination = SinkDestination { id: "d1".to_owned(), settings: behaviour.to_owned(), test_code: None };
         let events = events(&self.engine, 3).await;
-        Ok(self.sink.deliver(ticket.clone(), &destination, &events).await?.outcomes)
+        Ok(self.sink.deliver(ticket.clone(), &destination, &events, &mut None).await?.outcomes)
+    }
+
+    /// What the sink writes in a delivery, and how that ends.
+    async fn heard(&self, behaviour: &str) -> (Option<Lines>, Result<Shipment, Fault>) {
+        let destination = SinkDestination { id: "d1".to_owned(), settings: behaviour.to_owned(), test_code: None };
+        let mut lines = None;
+        let ended = self.sink.deliver(self.ticket(&[]), &destination, &events(&self.engine, 1).await, &mut lines).await;
+        (lines, ended)
     }
 
     /// The one text that stands in every outcome.
@@ -100,13 +108,29 @@ async fn a_sink_that_breaks_is_named_and_the_next_call_works() {
         let fault = stage.deliver(&ticket, behaviour).await.unwrap_err();
         assert_eq!((fault.kind, fault.call, ticket.sent()), (kind, "deliver", 0), "{behaviour}: {}", fault.line());
         assert_eq!(fault.guest, stage.sink.loaded().label());
-        assert!(fault.text.contains(text), "{behaviour}: {}", fault.text);
+        assert!(fault.line().contains(text), "{behaviour}: {}", fault.line());
         assert!(fault.frames.iter().any(|name| name.contains(frame)), "{behaviour}: {:?}", fault.frames);
         assert!(!fault.frames.iter().any(|name| name.starts_with("function ")), "{behaviour}: {:?}", fault.frames);
         assert_eq!(stage.deliver(&stage.ticket(&[]), "well").await.unwrap(), vec![Outcome::Accepted(None); 3]);
     }
     let sent: Vec<_> = stage.seen();
     assert_eq!(sent, vec![("/v1/events".to_owned(), Some(format!("Bearer {TOKEN}"))); 3], "only the good calls");
+}
+
+/// What a guest writes is handed on however its call ends, masked; a log, which has what a Fault displays, has none of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_sink_writes_is_heard_however_the_call_ends_and_starts_anew_with_the_next() {
+    let stage = Stage::set(LIMITS).await;
+    let (lines, ended) = stage.heard("chatty:one two").await;
+    assert_eq!(ended.unwrap().outcomes, [Outcome::Accepted(None)]);
+    let lines = lines.unwrap();
+    assert_eq!((lines.guest, lines.call), (stage.sink.loaded().label(), "deliver"));
+    assert_eq!(lines.text, "ONE TWO\nasks for [personal]");
+    let (lines, ended) = stage.heard("trap").await;
+    let fault = ended.unwrap_err();
+    assert!(lines.unwrap().text.contains("the sink broke on purpose"));
+    assert!(fault.line().contains("the sink broke on purpose") && !fault.to_string().contains("on purpose"), "{fault}");
+    assert_eq!(stage.heard("well").await.0, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

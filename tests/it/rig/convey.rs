@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use convey::admin::{Token, read_address};
+use convey::clock::Clock;
 use convey::sandbox::{Sandbox, Summary};
 use convey::store::Store;
 use convey::vault::Vault;
@@ -33,7 +34,7 @@ pub struct Convey {
     log: &'static str,
     log_format: &'static str,
     /// How far its clock is ahead of the machine's, in milliseconds; none: it has the machine's.
-    ahead_ms: Option<u64>,
+    ahead_ms: Option<i64>,
     /// What else stands in its environment.
     variables: Vec<(&'static str, String)>,
 }
@@ -95,6 +96,12 @@ impl Convey {
         self
     }
 
+    /// The same, which shows this moment now, in milliseconds since the Unix epoch. The vendors' clocks stay where they are.
+    pub fn on_a_clock_at(mut self, at_ms: u64) -> Self {
+        self.ahead_ms = Some(at_ms.cast_signed() - Clock::system().now_ms().cast_signed());
+        self
+    }
+
     /// Lets time pass, for the vendors and for it: at once, over all its lives.
     pub async fn pass(&mut self, sandbox: &Sandbox, span: Duration) {
         let by_ms = span.as_millis() as u64;
@@ -102,7 +109,7 @@ impl Convey {
         let headers = [("content-type", "application/json")];
         let moved = wire::deliver(&url, &headers, json!({ "advance_ms": by_ms }).to_string().into()).await.unwrap();
         assert_eq!(moved.status, 200, "{moved:?}");
-        *self.ahead_ms.as_mut().expect("it has a clock of its own") += by_ms;
+        *self.ahead_ms.as_mut().expect("it has a clock of its own") += by_ms.cast_signed();
         if let Some(stdin) = self.child.as_mut().and_then(|child| child.stdin.as_mut()) {
             stdin.write_all(format!("{by_ms}\n").as_bytes()).await.unwrap();
             stdin.flush().await.unwrap();
@@ -194,6 +201,7 @@ impl Convey {
         for known in [
             "OTEL_EXPORTER_OTLP_ENDPOINT",
             "CONVEY_CONFIG",
+            "CONVEY_CORE_DUMPS",
             "CONVEY_CRASH_AT",
             "CONVEY_CLOCK_AHEAD_MS",
             "CONVEY_LOG",

@@ -17,6 +17,8 @@ pub enum Behaviour {
     Hog,
     /// `slow:MS`: waits, in milliseconds, before it posts.
     Slow(u64),
+    /// `chatty:WORDS`: writes them in capitals to its stderr, and an address, before it posts.
+    Chatty(String),
     /// `short`: one outcome fewer than events.
     Short,
 }
@@ -36,6 +38,7 @@ impl Behaviour {
             ("hang", "") => Self::Hang,
             ("hog", "") => Self::Hog,
             ("short", "") => Self::Short,
+            ("chatty", words) if !words.is_empty() => Self::Chatty(words.to_owned()),
             ("slow", ms) => Self::Slow(ms.parse().map_err(|_| format!("slow:{ms} is not a number of milliseconds"))?),
             _ => return Err(format!("no such behaviour: {text}")),
         })
@@ -51,9 +54,10 @@ mod tests {
         let parse = |text| Behaviour::parse(text).expect(text);
         assert_eq!([parse("\n"), parse("behaviour = \"well\"\n")], [Behaviour::Well, Behaviour::Well]);
         assert_eq!(parse("greedy:http://127.0.0.1:1/x?y=z"), Behaviour::Greedy("http://127.0.0.1:1/x?y=z".into()));
+        assert_eq!(parse("chatty:well well"), Behaviour::Chatty("well well".into()));
         assert_eq!(parse("slow:250"), Behaviour::Slow(250));
         assert_eq!([parse("peek"), parse("trap"), parse("hang")], [Behaviour::Peek, Behaviour::Trap, Behaviour::Hang]);
-        for text in ["greedy", "greedy:", "slow", "trap:now", "pek"] {
+        for text in ["greedy", "greedy:", "chatty:", "slow", "trap:now", "pek"] {
             assert!(Behaviour::parse(text).is_err(), "{text}");
         }
     }

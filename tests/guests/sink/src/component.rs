@@ -69,6 +69,10 @@ async fn one_outcome(destination: &Destination, body: String) -> Outcome {
         Ok(Behaviour::Trap) => panic!("the sink broke on purpose"),
         Ok(Behaviour::Hang) => hang(),
         Ok(Behaviour::Hog) => hog(),
+        Ok(Behaviour::Chatty(words)) => {
+            eprintln!("{}\nasks for jo@example.com", words.to_uppercase());
+            post_events(body).await
+        }
         Ok(Behaviour::Slow(ms)) => {
             wstd::task::sleep(Duration::from_millis(ms)).await;
             post_events(body).await
