@@ -55,7 +55,7 @@ impl Flow {
             outcome = attempt_word(&outcomes);
             let now = self.clock.now_ms();
             // What a pause cut off says nothing of the platform.
-            let stopped = self.stops.of(name).is_on();
+            let stopped = self.pauses.stop(name).is_on();
             let rest = if stopped { Some(0) } else { self.troubles.after(name, &outcomes, fastrand::f64()) };
             if let Some(rest) = rest.filter(|_| !stopped) {
                 self.naps.nap(Step::Ship, name, now + rest);
@@ -106,7 +106,7 @@ impl Flow {
         events: &[ConversionEvent],
         traced: Option<&str>,
     ) -> Vec<Outcome> {
-        let ticket = destination.ticket(Some(attempt), Some(self.stops.of(&destination.name)));
+        let ticket = destination.ticket(Some(attempt), Some(self.pauses.stop(&destination.name)));
         self.trace(&ticket, traced);
         let delivered = destination.sink.deliver(ticket.clone(), &self.words(destination), events).await;
         for refusal in ticket.refusals() {
