@@ -68,7 +68,7 @@ impl From<SwapError> for Failed {
         let status = match &error {
             SwapError::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             SwapError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
-            SwapError::Kept(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            SwapError::Kept { .. } | SwapError::Unwritten(_) => StatusCode::INTERNAL_SERVER_ERROR,
             SwapError::Unknown(_) => StatusCode::NOT_FOUND,
             SwapError::First(_) | SwapError::Gone(_) => StatusCode::CONFLICT,
         };

@@ -82,7 +82,7 @@ impl Flow {
         membership: Membership,
         people: &[UserData],
     ) -> Shipment {
-        let ticket = destination.ticket(None, Some(self.stops.of(&destination.name)));
+        let ticket = destination.ticket(None, Some(self.pauses.stop(&destination.name)));
         let words = &destination.words;
         let sent = destination.sink.update_audience(ticket.clone(), words, audience, membership, people).await;
         for refusal in ticket.refusals() {

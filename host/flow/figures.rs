@@ -1,9 +1,9 @@
 //! What stands where, for whoever scrapes: read from the store and the plan when it is asked for, never a delivery at a time.
 
-use super::Flow;
+use super::{Flow, Plan};
 use crate::clock::Millis;
 use crate::metrics::Picture;
-use crate::store::{Line, PauseScope, StoreError};
+use crate::store::{Line, StoreError};
 
 /// Events that the platform stops taking within this are expiring.
 pub const EXPIRING_MS: Millis = 24 * 60 * 60 * 1_000;
@@ -46,18 +46,14 @@ impl Flow {
             );
             set("convey_destination_dead_events", "Events parked until a person decides", outgoing.dead);
             set("convey_destination_expired_events", "Events past their deadline, not told", outgoing.expired);
-            let rests = self.pauses.load().iter().any(|pause| match &pause.scope {
-                PauseScope::All => true,
-                PauseScope::Destination(paused) => paused == name,
-                PauseScope::Connection(_) => false,
-            });
+            let rests = self.pauses.stop(name).is_on();
             set("convey_destination_paused", "Whether nothing is sent there", rests.into());
         }
         for state in ["live", "suspended", "reconnect", "revoked"] {
             let count = levels.grants.get(state).copied().unwrap_or_default();
             picture.set("convey_grants", "Grants of a CRM, by how they stand", &[("state", state)], count as f64);
         }
-        self.put_connections(&mut picture).await?;
+        self.put_connections(&plan, &mut picture).await?;
         for sunset in self.sunsets() {
             let labels = [
                 ("destination", sunset.destination.as_str()),
@@ -90,8 +86,7 @@ impl Flow {
     }
 
     /// What is left of allowances, and when access tokens end: the lowest are told by name.
-    async fn put_connections(&self, picture: &mut Picture) -> Result<(), StoreError> {
-        let plan = self.plan();
+    async fn put_connections(&self, plan: &Plan, picture: &mut Picture) -> Result<(), StoreError> {
         let (mut rooms, mut days) = (Vec::new(), Vec::new());
         for (name, connection) in &plan.connections {
             let snapshot = connection.limiter.snapshot();

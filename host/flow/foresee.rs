@@ -63,8 +63,9 @@ impl Flow {
                 Err(error) => tracing::info!(%error, connection, "a preview shows only contacts that are stored"),
             }
         }
-        let known = self.plan().connections.get(connection).cloned();
-        let overlays = known.map(|known| self.overlays(&known.mapper)).unwrap_or_default();
+        let plan = self.plan();
+        let known = plan.connections.get(connection);
+        let overlays = known.map(|known| plan.overlays(&known.mapper)).unwrap_or_default();
         let preview = preview_of(self.engine(), candidate, &overlays, &changes).await.map_err(SwapError::from)?;
         Ok(preview.of_supposed())
     }

@@ -66,9 +66,17 @@ pub enum SwapError {
     /// The store cannot take the row, or cannot be asked.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What is to be kept of a shadow or a stage cannot be written.
+    #[error("what is to be kept of the shadow cannot be written: {0}")]
+    Unwritten(#[from] serde_json::Error),
     /// What is kept of a shadow or a stage is not what this program writes.
-    #[error("what is kept of the shadow cannot be read or written: {0}")]
-    Kept(#[from] serde_json::Error),
+    #[error("{place} cannot be read from the store: {error}")]
+    Kept {
+        /// What it is, and whose.
+        place: String,
+        /// What is the matter with it.
+        error: serde_json::Error,
+    },
     /// No mapper of that name is configured.
     #[error("no mapper is called `{0}` in the configuration")]
     Unknown(String),
@@ -112,7 +120,8 @@ impl Flow {
         self.generations.load_full()
     }
 
-    /// Brings back what was live when the program last stopped, unless the configuration names another component or other settings since.
+    /// Brings back what was live when the program last stopped, unless the configuration names another component or other settings since. What is live
+    /// already stays as it is.
     pub async fn start_mapper(&self, mapper: &str, candidate: Candidate) -> Result<Arc<Generation>, SwapError> {
         let (digest, settings) = names(&candidate);
         let history = self.history(mapper).await?;
@@ -120,6 +129,10 @@ impl Flow {
         let same =
             configured.is_some_and(|old| old.written.mapper_digest == digest && old.written.settings_hash == settings);
         if let (true, Some(latest)) = (same, history.first()) {
+            // A reload that changes nothing of it leaves it alone, and with it its instances and its stage.
+            if let Some(live) = self.generation(mapper).filter(|live| live.id == latest.id) {
+                return Ok(live);
+            }
             let written = &latest.written;
             let kept = self.kept(&candidate.name, &written.mapper_digest, written.settings.clone()).await?;
             let bare = Arc::new(Generation { id: latest.id, mapper: Arc::new(kept), overlaid: BTreeMap::new() });

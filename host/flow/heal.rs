@@ -56,7 +56,7 @@ impl Flow {
 
     /// Asks every destination whose time has come, and resumes those whose credential works.
     async fn heal_once(&self, asked: &mut HashMap<String, Asked>) -> Result<(), StoreError> {
-        let resting: Vec<String> = self.pauses.load().iter().filter(|pause| pause.heals).filter_map(name).collect();
+        let resting: Vec<String> = self.pauses.all().iter().filter(|pause| pause.heals).filter_map(name).collect();
         asked.retain(|name, _| resting.contains(name));
         for name in resting {
             let Some(destination) = self.plan().destinations.get(&name).cloned() else { continue };

@@ -24,6 +24,7 @@ mod meet;
 mod operate;
 mod otherwise;
 mod partial;
+mod pauses;
 mod plan;
 mod poll;
 mod prepare;
@@ -37,7 +38,6 @@ mod room;
 mod sample;
 mod shadow;
 mod ship;
-mod stops;
 mod sunset;
 mod tale;
 mod traces;
@@ -89,8 +89,8 @@ pub use verify::{Proof, Unequal, Verify};
 
 use happening::Happenings;
 use lanes::Step;
+use pauses::Pauses;
 use room::{Marks, Naps};
-use stops::Stops;
 use trouble::Troubles;
 use turns::Turns;
 
@@ -142,7 +142,7 @@ pub struct Flow {
     engine: Engine,
     plan: ArcSwap<Plan>,
     generations: ArcSwap<HashMap<String, Arc<Generation>>>,
-    pauses: ArcSwap<Vec<Pause>>,
+    pauses: Pauses,
     test_modes: ArcSwap<Vec<TestMode>>,
     /// Whether the steps run; at rest a person's command stands alone.
     running: AtomicBool,
@@ -152,7 +152,6 @@ pub struct Flow {
     naps: Naps,
     marks: Marks,
     troubles: Troubles,
-    stops: Stops,
     /// Where each sweep stands, as it was last stored.
     polls: Mutex<HashMap<(String, Sweep), Option<PollState>>>,
     /// Sweeps that a person asked for.
@@ -179,7 +178,7 @@ impl Flow {
             engine,
             plan: ArcSwap::default(),
             generations: ArcSwap::default(),
-            pauses: ArcSwap::default(),
+            pauses: Pauses::default(),
             test_modes: ArcSwap::default(),
             running: AtomicBool::new(false),
             shadows: shadow::Shadows::default(),
@@ -188,7 +187,6 @@ impl Flow {
             naps: Naps::default(),
             marks: Marks::default(),
             troubles: Troubles::default(),
-            stops: Stops::default(),
             polls: Mutex::default(),
             asked: Mutex::default(),
             trials: trial::Trials::default(),
@@ -298,23 +296,19 @@ impl Flow {
     /// Takes over what the store says is paused, and whose events are tests.
     pub async fn look_at_pauses(&self) -> Result<(), StoreError> {
         self.test_modes.store(Arc::new(self.store.test_modes(self.clock.now_ms()).await?));
-        let pauses = self.store.pauses().await?;
-        self.stops.follow(&pauses);
-        self.pauses.store(Arc::new(pauses));
+        self.pauses.follow(self.store.pauses().await?);
         Ok(())
     }
 
     /// Whether a connection rests. `pause --all` rests the destinations and what rules ask of the CRM: reading and translating go on, nothing is sent.
     fn is_paused(&self, connection: &str) -> bool {
-        self.pauses
-            .load()
-            .iter()
-            .any(|pause| matches!(&pause.scope, PauseScope::Connection(name) if name == connection))
+        let pauses = self.pauses.all();
+        pauses.iter().any(|pause| matches!(&pause.scope, PauseScope::Connection(name) if name == connection))
     }
 
     /// Whether everything is paused.
     fn is_all_paused(&self) -> bool {
-        self.pauses.load().iter().any(|pause| pause.scope == PauseScope::All)
+        self.pauses.all().iter().any(|pause| pause.scope == PauseScope::All)
     }
 
     /// Rests a connection whose grant is gone: asking on would only be refused. A location that sleeps is tried again with growing pauses.

@@ -59,7 +59,7 @@ impl Flow {
             outcome = attempt_word(&outcomes);
             let now = self.clock.now_ms();
             // What a pause cut off says nothing of the platform.
-            let stopped = self.stops.of(name).is_on();
+            let stopped = self.pauses.stop(name).is_on();
             let rest = if stopped { Some(0) } else { self.troubles.after(name, &outcomes, fastrand::f64()) };
             if let Some(rest) = rest.filter(|_| !stopped) {
                 self.naps.nap(Step::Ship, name, now + rest);
@@ -107,7 +107,7 @@ impl Flow {
     /// after that nobody knows what arrived.
     async fn deliver(&self, leaving: &Leaving<'_>, part: Range<usize>, written: &mut Vec<Written>) -> Vec<Outcome> {
         let (destination, events) = (leaving.destination, &leaving.events[part.clone()]);
-        let ticket = destination.ticket(Some(leaving.attempt), Some(self.stops.of(&destination.name)));
+        let ticket = destination.ticket(Some(leaving.attempt), Some(self.pauses.stop(&destination.name)));
         self.trace(&ticket, leaving.traced);
         let mut lines = None;
         let delivered = destination.sink.deliver(ticket.clone(), &self.words(destination), events, &mut lines).await;

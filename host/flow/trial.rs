@@ -123,7 +123,7 @@ impl Flow {
         let event = event(&format!("convey-doctor-{id}"), self.clock.now_ms());
         let sent = destination
             .sink
-            .deliver(destination.ticket(None, Some(self.stops.of(&destination.name))), &words, &[event], &mut None)
+            .deliver(destination.ticket(None, Some(self.pauses.stop(&destination.name))), &words, &[event], &mut None)
             .await;
         Ok(sent.map(|shipment| {
             let one = shipment.outcomes.into_iter().next();

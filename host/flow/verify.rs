@@ -283,13 +283,21 @@ impl Court {
     }
 }
 
+/// What a mapper proposes now. The error is why nothing of it can come out again.
+fn proposed(answer: &Result<Translation, Fault>) -> Result<&[Proposal], String> {
+    match answer {
+        Ok(Ok(proposals)) => Ok(proposals),
+        Ok(Err(skip)) => Err(format!("it does not come out again: skipped as {}", skip_code(skip.code))),
+        Err(fault) => Err(format!("it does not come out again: {}", fault.line())),
+    }
+}
+
 /// What is the matter with a stored event, if anything.
 fn of_event(stored: &ProvableEvent, answer: &Result<Translation, Fault>) -> Option<String> {
     let Some(bytes) = &stored.bytes else { return Some("the event's sealed bytes do not open".to_owned()) };
-    let proposals = match answer {
-        Ok(Ok(proposals)) => proposals.as_slice(),
-        Ok(Err(skip)) => return Some(format!("it does not come out again: skipped as {}", skip_code(skip.code))),
-        Err(fault) => return Some(format!("it does not come out again: {}", fault.line())),
+    let proposals = match proposed(answer) {
+        Ok(proposals) => proposals,
+        Err(why) => return Some(why),
     };
     let again = proposals.iter().find_map(|proposal| match &proposal.effect {
         Effect::Convert(event) if event.id == stored.event_id => Some((proposal, event)),
@@ -324,10 +332,9 @@ fn of_command(stored: &ProvableCommand, again: &[NewCommand]) -> Option<String> 
 /// What is the matter with what is wanted of a place in an audience, if anything.
 fn of_wish(stored: &ProvableWish, answer: &Result<Translation, Fault>) -> Option<String> {
     let Some(bytes) = &stored.bytes else { return Some("its sealed bytes do not open".to_owned()) };
-    let proposals = match answer {
-        Ok(Ok(proposals)) => proposals.as_slice(),
-        Ok(Err(skip)) => return Some(format!("it does not come out again: skipped as {}", skip_code(skip.code))),
-        Err(fault) => return Some(format!("it does not come out again: {}", fault.line())),
+    let proposals = match proposed(answer) {
+        Ok(proposals) => proposals,
+        Err(why) => return Some(why),
     };
     let of_it = |proposal: &&Proposal| match &proposal.effect {
         Effect::Audience(wanted) => {

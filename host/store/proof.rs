@@ -1,6 +1,6 @@
 //! Proof: what is stored of a change beside what was made of it, so that it can be made once more and compared; and what made each event.
 
-use rusqlite::{OptionalExtension, named_params, params};
+use rusqlite::{OptionalExtension, Row, named_params, params};
 
 use super::change::{Sealed, stored};
 use super::rows::{Rows, int};
@@ -168,7 +168,7 @@ impl Store {
     }
 }
 
-fn found(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
+fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
     let proven = match row.get::<_, String>(8)?.as_str() {
         "skipped" => Proven::Skipped(row.get(9)?, row.get(10)?),
         _ => Proven::Told,
@@ -181,7 +181,7 @@ impl Rows<'_> {
         let bare = sealed.0.clone();
         let (mut opened, _) = self.opened(vec![sealed])?;
         let events = self.provable_events(bare.row)?;
-        let (commands, wishes) = (self.provable_commands(&bare)?, self.provable_wishes(bare.row)?);
+        let (commands, wishes) = (self.provable_commands(bare.row)?, self.provable_wishes(bare.row)?);
         let opens = !opened.is_empty();
         Ok(Provable { change: opened.pop().unwrap_or(bare), opens, proven, generation, events, commands, wishes })
     }
@@ -201,82 +201,72 @@ impl Rows<'_> {
         }
     }
 
-    fn provable_commands(&self, change: &StoredChange) -> Result<Vec<ProvableCommand>, StoreError> {
-        let mut query = self.db.prepare_cached(
-            "SELECT row, key, name, rule, generation, event IS NOT NULL, subject, sealed FROM wanted
-             WHERE change = ?1 AND generation IS NOT NULL AND length(sealed) > 0 ORDER BY row",
-        )?;
-        let found = query.query_map([change.row], |row| {
-            let command = ProvableCommand {
-                row: row.get(0)?,
-                key: row.get(1)?,
-                name: row.get(2)?,
-                rule: row.get(3)?,
-                generation: row.get(4)?,
-                follows: row.get(5)?,
-                bytes: None,
-            };
-            Ok((command, row.get::<_, Lookup>(6)?, row.get::<_, Vec<u8>>(7)?))
-        })?;
-        let mut commands = Vec::new();
-        for row in found {
-            let (mut command, subject, sealed) = row?;
-            command.bytes = self.opened_or_none("wanted", &[&change.connection, &command.key], &subject, &sealed)?;
-            commands.push(command);
+    /// Everything of a change that a table holds, in order. The query answers first whose it is, the sealed bytes, and the two texts that were sealed with
+    /// them.
+    fn provable_of<T>(
+        &self,
+        table: &'static str,
+        query: &str,
+        change: i64,
+        read: impl Fn(&Row<'_>, Option<Vec<u8>>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut query = self.db.prepare_cached(query)?;
+        let (mut found, mut all) = (query.query([change])?, Vec::new());
+        while let Some(row) = found.next()? {
+            let (subject, sealed): (Lookup, Vec<u8>) = (row.get(0)?, row.get(1)?);
+            let id: [String; 2] = [row.get(2)?, row.get(3)?];
+            let bytes = self.opened_or_none(table, &id.each_ref().map(String::as_str), &subject, &sealed)?;
+            all.push(read(row, bytes)?);
         }
-        Ok(commands)
-    }
-
-    fn provable_wishes(&self, change: i64) -> Result<Vec<ProvableWish>, StoreError> {
-        let mut query = self.db.prepare_cached(
-            "SELECT destination, audience, wanted = 'join', rule, generation, subject, sealed FROM membership
-             WHERE made_of = ?1 AND length(sealed) > 0 ORDER BY row",
-        )?;
-        let found = query.query_map([change], |row| {
-            let wish = ProvableWish {
-                destination: row.get(0)?,
-                audience: row.get(1)?,
-                join: row.get(2)?,
-                rule: row.get(3)?,
-                generation: row.get(4)?,
-                bytes: None,
-            };
-            Ok((wish, row.get::<_, Lookup>(5)?, row.get::<_, Vec<u8>>(6)?))
-        })?;
-        let mut wishes = Vec::new();
-        for row in found {
-            let (mut wish, subject, sealed) = row?;
-            wish.bytes = self.opened_or_none("membership", &[&wish.destination, &wish.audience], &subject, &sealed)?;
-            wishes.push(wish);
-        }
-        Ok(wishes)
+        Ok(all)
     }
 
     fn provable_events(&self, change: i64) -> Result<Vec<ProvableEvent>, StoreError> {
-        let mut query = self.db.prepare_cached(
-            "SELECT row, destination, event_id, name, rule, generation, state IN ('dead', 'expired', 'dropped'), subject, sealed
-             FROM outbox WHERE change = ?1 AND length(sealed) > 0 ORDER BY row",
-        )?;
-        let found = query.query_map([change], |row| {
-            let event = ProvableEvent {
-                row: row.get(0)?,
-                destination: row.get(1)?,
-                event_id: row.get(2)?,
-                name: row.get(3)?,
-                rule: row.get(4)?,
-                generation: row.get(5)?,
-                untold: row.get(6)?,
-                bytes: None,
-            };
-            Ok((event, row.get::<_, Lookup>(7)?, row.get::<_, Vec<u8>>(8)?))
-        })?;
-        let mut events = Vec::new();
-        for row in found {
-            let (mut event, subject, sealed) = row?;
-            event.bytes = self.opened_or_none("outbox", &[&event.destination, &event.event_id], &subject, &sealed)?;
-            events.push(event);
-        }
-        Ok(events)
+        let query = "SELECT subject, sealed, destination, event_id, row, name, rule, generation, state IN ('dead', 'expired', 'dropped')
+             FROM outbox WHERE change = ?1 AND length(sealed) > 0 ORDER BY row";
+        self.provable_of("outbox", query, change, |row, bytes| {
+            Ok(ProvableEvent {
+                destination: row.get(2)?,
+                event_id: row.get(3)?,
+                row: row.get(4)?,
+                name: row.get(5)?,
+                rule: row.get(6)?,
+                generation: row.get(7)?,
+                untold: row.get(8)?,
+                bytes,
+            })
+        })
+    }
+
+    fn provable_commands(&self, change: i64) -> Result<Vec<ProvableCommand>, StoreError> {
+        let query = "SELECT subject, sealed, connection, key, row, name, rule, generation, event IS NOT NULL
+             FROM wanted WHERE change = ?1 AND generation IS NOT NULL AND length(sealed) > 0 ORDER BY row";
+        self.provable_of("wanted", query, change, |row, bytes| {
+            Ok(ProvableCommand {
+                key: row.get(3)?,
+                row: row.get(4)?,
+                name: row.get(5)?,
+                rule: row.get(6)?,
+                generation: row.get(7)?,
+                follows: row.get(8)?,
+                bytes,
+            })
+        })
+    }
+
+    fn provable_wishes(&self, change: i64) -> Result<Vec<ProvableWish>, StoreError> {
+        let query = "SELECT subject, sealed, destination, audience, wanted = 'join', rule, generation
+             FROM membership WHERE made_of = ?1 AND length(sealed) > 0 ORDER BY row";
+        self.provable_of("membership", query, change, |row, bytes| {
+            Ok(ProvableWish {
+                destination: row.get(2)?,
+                audience: row.get(3)?,
+                join: row.get(4)?,
+                rule: row.get(5)?,
+                generation: row.get(6)?,
+                bytes,
+            })
+        })
     }
 
     /// The row that says what makes events of a change now: the source that read it, the generation, and the versions of this program.

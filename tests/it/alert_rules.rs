@@ -11,7 +11,7 @@ use crate::ear::Ear;
 use crate::grants::{by_app, log_in};
 use crate::guests;
 use crate::rig::{Convey, ROOM, Said, eventually, sandbox, skipped};
-use crate::shadow::{LEADS, compared, mark, send, start};
+use crate::shadow::{LEADS, compared, mark, start};
 use crate::wire::letters_of;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -271,11 +271,11 @@ async fn a_promotion_that_is_taken_back() {
     let settings = scene.convey.file("strange.txt", "trap");
     let arguments = ["--mapper", strange.to_str().unwrap(), "--settings", settings.to_str().unwrap()];
     start(&scene.convey, &arguments).await;
-    send(&scene.convey, &letters[..4]).await;
+    scene.convey.take(&letters[..4]).await;
     compared(&scene.convey, 4).await;
     scene.convey.command(&["shadow", "promote"]).await.json();
     for letter in &letters[4..12] {
-        mark(&scene.convey, letter).await;
+        mark(&scene.convey, "acme", letter).await;
     }
     for letter in &letters[4..] {
         letter.insist(&scene.convey.hook()).await;

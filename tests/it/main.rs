@@ -50,6 +50,7 @@ mod polls;
 mod program;
 mod proof;
 mod queue;
+mod replay;
 mod rig;
 mod shadow;
 mod shadow_cost;

@@ -7,10 +7,12 @@ use convey::config::Overlay;
 use convey::contract::Digest;
 use convey::sandbox::{Kind, Locations, Play, Sandbox, Summary};
 use http::Method;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::grants::{agreed, app_table, opened};
-use crate::rig::{Convey, ROOM, eventually, sandbox};
+use crate::rig::{Convey, ROOM, connect, eventually, sandbox, second_connection};
+use crate::shadow::{ANYBODY, mapped, origins, report};
 use crate::vendor::Vendor;
 use crate::wire::{self, Letter, letters};
 
@@ -50,14 +52,12 @@ async fn fifty(summary: &Summary, vendor: &Vendor) -> Convey {
         ["contacts.readonly", "locations.readonly", "locations/customFields.readonly", "opportunities.readonly"];
     let of_one = json!({"location": summary.locations[REVOKED], "scopes": scopes});
     let token = vendor.control(Method::POST, "/tokens", &of_one).await["token"].as_str().unwrap().to_owned();
-    let convey = Convey::new(summary);
+    let convey = mapped(summary, FIRST);
     convey.file("one.token", &token);
     convey.file("euro.toml", EURO);
-    convey.file("mapping.toml", FIRST);
     convey.file("app.secret", &summary.oauth_client_secret);
     let table = app_table(&convey, summary);
     convey.configure(|text| {
-        *text = text.replace("\"builtin:rules\"\n", "\"builtin:rules\"\nsettings = \"mapping.toml\"\n");
         *text = text.replace("token = { file = \"crm.token\" }", "auth = \"oauth\"");
         text.push_str(&table);
         for (at, location) in summary.locations.iter().enumerate().skip(1) {
@@ -100,6 +100,12 @@ async fn told(
     for letter in letters {
         letter.insist(&convey.hook()).await;
     }
+    settled(convey, waits).await;
+    said_since(sandbox, convey, before).await
+}
+
+/// Waits until nothing waits any more, but for who sleeps.
+async fn settled(convey: &Convey, waits: &[&str]) {
     eventually("all but who sleeps are told", async || {
         let status = convey.status().await?["status"].clone();
         let of_others = status["connections"].as_object()?.iter().filter(|(name, _)| !waits.contains(&name.as_str()));
@@ -109,6 +115,10 @@ async fn told(
             .then_some(())
     })
     .await;
+}
+
+/// What the platform has taken after the first so many.
+async fn said_since(sandbox: &Sandbox, convey: &Convey, before: usize) -> BTreeMap<String, (String, f64, String)> {
     let mut told = BTreeMap::new();
     for accepted in sandbox.accepted(0).split_off(before) {
         let event = &accepted.event;
@@ -227,14 +237,7 @@ async fn fifty_locations_share_a_mapping_and_a_stage_leaves_out_whom_it_does_not
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_overlay_is_refused_with_its_place() {
     let sandbox = sandbox(1, 1).await;
-    let with = |overlay: &str| {
-        let convey = Convey::new(&sandbox.summary()).configure(|text| {
-            *text = text.replace("\"builtin:rules\"\n", "\"builtin:rules\"\nsettings = \"mapping.toml\"\n");
-            text.push_str(overlay);
-        });
-        convey.file("mapping.toml", FIRST);
-        convey
-    };
+    let with = |overlay: &str| mapped(&sandbox.summary(), FIRST).configure(|text| text.push_str(overlay));
     let unknown = with("[connection.acme.overlay]\ncurrancy = \"EUR\"\n").command(&["check"]).await;
     assert_eq!(unknown.code, Some(78), "{unknown:?}");
     for word in ["[connection.acme.overlay]", "currancy = \"EUR\"", "^^^^^^^^", "did you mean `currency`"] {
@@ -254,5 +257,94 @@ async fn a_wrong_overlay_is_refused_with_its_place() {
     let other = convey.file("other.toml", "[events]\ncontact-created = \"Contact\"\n");
     let refused = convey.command(&["mapper", "swap", "--settings", other.to_str().unwrap()]).await;
     assert!(refused.code == Some(1) && refused.stderr.contains("[connection.acme.overlay]"), "{refused:?}");
+    assert!(convey.stop().await.success());
+}
+
+/// An overlay that comes while a stage is live is laid over what each connection hears, the new mapping or the one before; one that does not fit the stage
+/// changes nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_overlay_that_comes_while_a_stage_is_live_is_laid_over_what_each_connection_hears() {
+    const OLD: &str = "[[rule]]\nname = \"old\"\non = [\"opportunity-won\"]\nevent = \"Old\"\n";
+    let sandbox = sandbox(4, 1).await;
+    let locations = sandbox.summary().locations;
+    let mut convey = mapped(&sandbox.summary(), &format!("{ANYBODY}{FIRST}{OLD}"))
+        .configure(|text| connect(text, &locations[1..3], ROOM));
+    convey.start().await;
+    let second = convey.file("second.toml", &format!("{ANYBODY}{SECOND}"));
+    convey.command(&["shadow", "start", "--settings", second.to_str().unwrap()]).await.json();
+    let promoted = convey.command(&["shadow", "promote", "--stage", "2,all"]).await.json();
+    assert_eq!(promoted["stage"]["live"], json!(["acme", "l0"]), "{promoted}");
+    let said = |name: &str, value: f64, currency: &str| (name.to_owned(), value, currency.to_owned());
+    let expected = |all: &[(&str, (String, f64, String))]| -> BTreeMap<String, (String, f64, String)> {
+        all.iter().map(|(connection, said)| ((*connection).to_owned(), said.clone())).collect()
+    };
+    let (contact, lead) =
+        (|currency: &str| said("Contact", 20.0, currency), |currency: &str| said("Lead", 10.0, currency));
+    let before = expected(&[("acme", contact("USD")), ("l0", contact("USD")), ("l1", lead("USD"))]);
+    let letters = one_each(&sandbox, &locations[..3], 1).await;
+    assert_eq!(told(&sandbox, &convey, &letters, &[]).await, before);
+
+    // It fits what is live for the others, and not the stage, which has no such rule.
+    let misfit = "[[connection.l0.overlay.rule]]\nname = \"old\"\nwhen = \"true\"\n";
+    let mut convey = convey.configure(|text| text.push_str(misfit));
+    convey.signal(Signal::HUP);
+    eventually("it is refused", async || convey.spoken().contains("is not taken up").then_some(())).await;
+    assert!(convey.spoken().contains("connection.l0.overlay"), "{}", convey.spoken());
+    let letters = one_each(&sandbox, &locations[..3], 10).await;
+    assert_eq!(told(&sandbox, &convey, &letters, &[]).await, before, "everybody hears what they heard");
+
+    // One for a connection of the stage, one for another, and a connection that is new and has one.
+    convey = convey.configure(|text| {
+        *text = text.replace(misfit, "");
+        text.push_str(&second_connection(&locations[3]));
+        for name in ["l0", "l1", "second"] {
+            text.push_str(&format!("[connection.{name}.overlay]\n{EURO}"));
+        }
+    });
+    convey.signal(Signal::HUP);
+    eventually("it is taken up", async || convey.spoken().contains("taken up: ").then_some(())).await;
+    assert_eq!(report(&convey).await["staged"], json!(["acme", "l0"]), "the stage is what it was");
+    let after = [("acme", contact("USD")), ("l0", contact("EUR")), ("l1", lead("EUR")), ("second", lead("EUR"))];
+    let letters = one_each(&sandbox, &locations, 20).await;
+    assert_eq!(told(&sandbox, &convey, &letters, &[]).await, expected(&after));
+    let seen = eventually("the others are compared", async || {
+        let said = report(&convey).await;
+        (said["tally"]["compared"].as_u64()? >= 4).then_some(said)
+    })
+    .await;
+    assert_eq!((&seen["tally"]["compared"], &seen["tally"]["faults"]), (&4.into(), &json!({})), "{seen}");
+    assert_eq!(
+        origins(&convey).await.iter().filter(|origin| *origin != "overlay").collect::<Vec<_>>(),
+        ["stage", "config"]
+    );
+    assert!(convey.stop().await.success());
+    convey.start().await;
+    assert_eq!(report(&convey).await["staged"], json!(["acme", "l0"]), "over a restart too");
+    let letters = one_each(&sandbox, &locations, 30).await;
+    assert_eq!(told(&sandbox, &convey, &letters, &[]).await, expected(&after));
+
+    // A recall takes back what the stage made, under its overlay too, and nothing of the others.
+    convey.command(&["pause", "ads"]).await.json();
+    for letter in one_each(&sandbox, &locations, 40).await {
+        letter.insist(&convey.hook()).await;
+    }
+    eventually("all is translated", async || {
+        let waiting = convey.status().await?["status"]["destinations"]["ads"]["waiting"].as_u64()?;
+        (waiting == 4).then_some(())
+    })
+    .await;
+    let already = sandbox.accepted(0).len();
+    let back = convey.command(&["mapper", "rollback", "--recall"]).await.json();
+    assert_eq!((&back["recalled"]["events"], &back["recalled"]["changes"]), (&2.into(), &2.into()), "{back}");
+    convey.command(&["resume", "ads"]).await.json();
+    settled(&convey, &[]).await;
+    let back = [("acme", lead("USD")), ("l0", lead("EUR")), ("l1", lead("EUR")), ("second", lead("EUR"))];
+    assert_eq!(said_since(&sandbox, &convey, already).await, expected(&back));
+    let proof = convey.command(&["verify", "--all"]).await.json();
+    assert_eq!(
+        (&proof["unequal"], &proof["unproven"], &proof["events"]),
+        (&0.into(), &0.into(), &18.into()),
+        "{proof}"
+    );
     assert!(convey.stop().await.success());
 }

@@ -1,7 +1,7 @@
 //! What is stored comes out again of what made it; whoever alters one field of one change is found, and so is a mapper that keeps something.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use convey::builtin::builtin;
 use convey::contract::{Change, Digest, Effect};
@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use crate::guests;
 use crate::program::compiled;
 use crate::rig::{Convey, Said, eventually, sandbox};
+use crate::shadow_cost::say;
 use crate::wire::letters_of;
 
 const LEADS: &str = "[events]\ncontact-created = \"Lead\"\n";
@@ -215,13 +216,18 @@ async fn ten_thousand_events_come_out_again_and_the_one_altered_change_is_named(
     let sandbox = sandbox(1, 1).await;
     let convey = Convey::new(&sandbox.summary());
     fill(&convey, builtin("rules").unwrap().bytes, LEADS, COUNT).await;
+    let began = Instant::now();
     let (said, proof) = verify(&convey, &["--all"]).await;
     assert_eq!((said.code, &proof["events"], &proof["unequal"]), (Some(0), &COUNT.into(), &0.into()), "{said:?}");
+    assert_eq!((&proof["unproven"], &proof["named"]), (&0.into(), &json!([])), "{said:?}");
+    say(&format!("verify --all: {} of {COUNT} events equal in {:.1?}", proof["events"], began.elapsed()));
 
     let row = alter(&convey, 4_711).await;
     let (said, proof) = verify(&convey, &["--all"]).await;
     assert_eq!((said.code, &proof["unequal"]), (Some(1), &1.into()), "{said:?}");
+    assert_eq!((proof["named"].as_array().map(Vec::len), &proof["events"]), (Some(1), &COUNT.into()), "{said:?}");
     let named = &proof["named"][0];
+    say(&format!("one altered field: {named}"));
     assert_eq!((&named["change"], &named["id"]), (&format!("c{row}").into(), &"fact-4711".into()));
     assert_eq!(named["what"], "convert.user_data.emails is different", "the place, and no value");
     assert!(!said.stdout.contains("example.com"));

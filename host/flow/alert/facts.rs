@@ -79,7 +79,7 @@ impl Flow {
             now,
             heard_at: self.intake.heard_at(),
             levels: self.store.levels(now + EXPIRING_MS).await?,
-            pauses: self.pauses.load().to_vec(),
+            pauses: self.pauses.all().to_vec(),
             grants: self.store.tokens().await?,
             throttled_per_minute: grown.0 as f64 / (WINDOW_MS as f64 / 60_000.0),
             failed_refreshes: grown.1 as f64,

@@ -22,6 +22,7 @@ pub use stage::Stage;
 pub(super) use stage::Staged;
 pub use tally::{Answer, Place, Tally};
 pub(super) use tally::{add, count_places};
+use words::kept;
 pub use words::{Asked, Scope, ShadowError, ShadowReport};
 
 use super::prepare;
@@ -73,14 +74,19 @@ pub(super) struct Running {
     stop: CancellationToken,
 }
 
-/// The shadows at work, by their mapper's name.
+/// The shadows at work.
 #[derive(Default)]
-pub(super) struct Shadows(ArcSwap<HashMap<String, Arc<Running>>>);
+pub(super) struct Shadows {
+    /// By their mapper's name.
+    running: ArcSwap<HashMap<String, Arc<Running>>>,
+    /// Held while one is paused, stopped or promoted: what pauses is not made live in the same moment, with nobody to watch over it.
+    moving: tokio::sync::Mutex<()>,
+}
 
 impl Shadows {
     /// The shadow that looks at a connection's changes, if there is one.
     pub(super) fn of(&self, connection: &Connection) -> Option<Arc<Running>> {
-        let running = self.0.load();
+        let running = self.running.load();
         let shadow = running.get(&connection.mapper)?;
         let connections = &shadow.scope.connections;
         (connections.is_empty() || connections.contains(&connection.name)).then(|| shadow.clone())
@@ -88,11 +94,11 @@ impl Shadows {
 
     /// The shadow of a mapper's name that is at work, whatever it looks at.
     pub(super) fn get(&self, mapper: &str) -> Option<Arc<Running>> {
-        self.0.load().get(mapper).cloned()
+        self.running.load().get(mapper).cloned()
     }
 
     fn put(&self, running: Arc<Running>) {
-        self.0.rcu(|all| {
+        self.running.rcu(|all| {
             let mut next = HashMap::clone(all);
             next.insert(running.mapper.clone(), running.clone());
             next
@@ -102,7 +108,7 @@ impl Shadows {
     /// Takes a shadow out, if it is still the one that is meant.
     fn take(&self, mapper: &str, id: i64) {
         let mut taken = None;
-        self.0.rcu(|all| {
+        self.running.rcu(|all| {
             let mut next = HashMap::clone(all);
             if next.get(mapper).is_some_and(|running| running.id == id) {
                 taken = next.remove(mapper);
@@ -172,6 +178,16 @@ impl Running {
     fn tally(&self) -> std::sync::MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a shadow is given, as it is kept.
+fn scope_of(id: i64, written: &NewShadow) -> Result<Scope, SwapError> {
+    kept(|| format!("what shadow {id} of `{}` is given", written.mapper), &written.scope)
+}
+
+/// What was seen of a shadow, as it is kept.
+fn tally_of(id: i64, written: &NewShadow, report: &str) -> Result<Tally, SwapError> {
+    kept(|| format!("what was seen of shadow {id} of `{}`", written.mapper), report)
 }
 
 /// The gate of a shadow; of what was live before, the guard over what takes its place.
@@ -280,10 +296,10 @@ impl Flow {
         if self.generation(&written.mapper).is_none() {
             return Err(SwapError::Unknown(written.mapper.clone()).into());
         }
-        let (scope, tally) = (serde_json::from_str(&written.scope)?, serde_json::from_str(report)?);
-        let kept = self.kept(&written.mapper, &written.mapper_digest, written.settings.clone()).await?;
+        let (scope, tally) = (scope_of(id, written)?, tally_of(id, written, report)?);
+        let mapper = self.kept(&written.mapper, &written.mapper_digest, written.settings.clone()).await?;
         self.resume_stage(&written.mapper).await?;
-        self.run_shadow((id, written), Variants::new(self.engine(), Arc::new(kept)), scope, tally)
+        self.run_shadow((id, written), Variants::new(self.engine(), Arc::new(mapper)), scope, tally)
     }
 
     /// The shadow of a mapper's name that has not ended, at work or paused.
@@ -303,9 +319,9 @@ impl Flow {
         let running = self.shadows.get(mapper).filter(|running| running.id == id);
         let tally = match running {
             Some(running) => running.tally().clone(),
-            None => serde_json::from_str(&report)?,
+            None => tally_of(id, &written, &report)?,
         };
-        let scope = serde_json::from_str(&written.scope)?;
+        let scope = scope_of(id, &written)?;
         let us = |ns: u64| (ns as f64 / 10.0 / tally.compared.max(1) as f64).round() / 100.0;
         Ok(ShadowReport {
             id,
@@ -330,6 +346,7 @@ impl Flow {
     /// # Errors
     /// If there is none, or as the store has it.
     pub async fn stop_shadow(&self, mapper: &str, by: &str) -> Result<ShadowReport, ShadowError> {
+        let _moving = self.shadows.moving.lock().await;
         let open = self.open_shadow(mapper).await?.ok_or_else(|| ShadowError::None(mapper.to_owned()))?;
         self.end_shadow(mapper, open.id, "stopped", Some(format!("{by} ended it"))).await?;
         self.take_stage_back(mapper).await?;
@@ -359,7 +376,7 @@ impl Flow {
 
     /// Writes down what was seen of every shadow, at the program's end.
     pub(super) async fn note_shadows(&self) {
-        let all: Vec<Arc<Running>> = self.shadows.0.load().values().cloned().collect();
+        let all: Vec<Arc<Running>> = self.shadows.running.load().values().cloned().collect();
         for running in all {
             worker::note(self, &running).await;
         }

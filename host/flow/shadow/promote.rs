@@ -7,6 +7,7 @@ use crate::clock::Millis;
 use crate::flow::prepare::{Candidate, Diff};
 use crate::flow::variants::Variants;
 use crate::flow::{Flow, Generation, Reason, SwapError};
+use crate::store::Shadow;
 
 /// What came of a promotion.
 pub struct Promoted {
@@ -27,6 +28,14 @@ pub struct Promotion {
     pub stages: Vec<u32>,
 }
 
+/// A stage is live only while its shadow runs, which takes it back when it breaks.
+fn watchable(open: &Shadow, stages: &[u32]) -> Result<(), ShadowError> {
+    if open.state == "paused" && !stages.is_empty() {
+        return Err(ShadowError::Paused(open.written.mapper.clone()));
+    }
+    Ok(())
+}
+
 impl Flow {
     /// Makes the shadow of a mapper's name live, or live for its next stage, after every check that a swap makes; once it is live for all, what was
     /// live before is watched over.
@@ -44,17 +53,21 @@ impl Flow {
             return Err(ShadowError::Promoted(mapper.to_owned()));
         }
         let report = self.shadow_report(mapper).await?;
+        let Scope { promote_when, watch_ms: watched, connections, sample_per_mille, stages } = report.scope.clone();
+        let stages = if promotion.stages.is_empty() { stages } else { promotion.stages };
+        watchable(&open, &stages)?;
         let component = self.component(&open.written.mapper_digest).await?;
         let candidate = Candidate { name: mapper.to_owned(), component, settings: open.written.settings };
         let mut prepared = self.prepare(mapper, candidate, &[]).await?;
         // What was seen of it is more than what a dry run on a few changes shows.
-        let Scope { promote_when, watch_ms: watched, connections, sample_per_mille, stages } = report.scope.clone();
-        let stages = if promotion.stages.is_empty() { stages } else { promotion.stages };
-        if open.state == "paused" && !stages.is_empty() {
-            return Err(ShadowError::Paused(mapper.to_owned()));
-        }
         prepared.diff = Diff { compared: report.tally.compared as usize, differing: report.tally.differing as usize };
-        if let Some(stage) = self.next_stage(mapper, &stages, &prepared.variants).await? {
+        let stage = self.next_stage(mapper, &stages, &prepared.variants).await?;
+        // Checks and locations took their time: it may have been ended or paused meanwhile.
+        let _moving = self.shadows.moving.lock().await;
+        let open = self.open_shadow(mapper).await?.filter(|now| now.id == open.id);
+        let open = open.ok_or_else(|| ShadowError::None(mapper.to_owned()))?;
+        watchable(&open, &stages)?;
+        if let Some(stage) = stage {
             let written = serde_json::to_string(&Scope { stages, ..report.scope.clone() })?;
             self.store.rescope_shadow(open.id, written).await?;
             let generation = self.commit_stage(mapper, prepared, &stage, reason).await?;
@@ -112,6 +125,7 @@ impl Flow {
 
     /// Tries a shadow no more until somebody stops it: what was seen stays.
     pub(super) async fn pause_shadow(&self, running: &Running, why: String) -> Result<(), ShadowError> {
+        let _moving = self.shadows.moving.lock().await;
         self.shadows.take(&running.mapper, running.id);
         self.take_stage_back(&running.mapper).await?;
         Ok(self.store.move_shadow(running.id, "paused", Some(why), None).await?)

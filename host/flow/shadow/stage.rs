@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::ShadowError;
+use super::words::kept;
 use crate::flow::generation::{Generation, Reason, rows_of};
 use crate::flow::prepare::Prepared;
 use crate::flow::variants::Variants;
@@ -226,7 +227,8 @@ impl Flow {
         let of_stage: Vec<_> = of_stage.filter(|known| known.recalled_at.is_none()).collect();
         let Some(latest) = of_stage.first() else { return Ok(()) };
         let written = &latest.written;
-        let connections = serde_json::from_str(written.connection.as_deref().unwrap_or_default())?;
+        let place = || format!("for whom generation {} of `{mapper}` is live", latest.id);
+        let connections = kept(place, written.connection.as_deref().unwrap_or_default())?;
         let ready = self.kept(mapper, &written.mapper_digest, written.settings.clone()).await?;
         let bare = Variants::new(self.engine(), Arc::new(ready));
         let bare = Arc::new(Generation::of_variants(&bare, (latest.id, &[])));

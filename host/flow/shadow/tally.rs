@@ -19,9 +19,9 @@ const SAMPLES: usize = 20;
 /// One answer to a change.
 pub type Answer = Result<Translation, Fault>;
 
-/// What was seen so far. `old` is what was live when the shadow began, `new` what is to replace it or has.
+/// What was seen so far. `old` is what was live when the shadow began, `new` what is to replace it or has. A kept one that lacks a count is no zero: it
+/// would open a gate.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
 pub struct Tally {
     /// Changes that both were given.
     pub compared: u64,
@@ -176,4 +176,23 @@ pub(in crate::flow) fn add(counts: &mut BTreeMap<String, u64>, name: String) {
 /// The name, or the one for all that have no room any more.
 fn room<T>(counts: &BTreeMap<String, T>, name: String) -> String {
     if counts.len() < NAMES || counts.contains_key(&name) { name } else { REST.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tally;
+
+    #[test]
+    fn a_kept_tally_that_lacks_a_count_is_refused_and_not_read_as_none() {
+        let whole = serde_json::to_value(Tally::default()).expect("JSON");
+        assert_eq!(serde_json::from_value::<Tally>(whole.clone()).expect("all is there"), Tally::default());
+        let fields: Vec<String> = whole.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
+        assert_eq!(fields.len(), 18);
+        for field in fields {
+            let mut short = whole.clone();
+            short.as_object_mut().expect("an object").remove(&field);
+            let error = serde_json::from_value::<Tally>(short).expect_err(&field).to_string();
+            assert!(error.contains(&format!("missing field `{field}`")), "{error}");
+        }
+    }
 }

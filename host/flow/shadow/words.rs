@@ -1,5 +1,6 @@
 //! What is asked of a shadow, what is said of one, and why one does not begin.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::tally::Tally;
@@ -107,4 +108,9 @@ impl From<serde_json::Error> for ShadowError {
     fn from(error: serde_json::Error) -> Self {
         Self::Swap(error.into())
     }
+}
+
+/// Reads what is kept. `place` is what it is and whose, for the error.
+pub(super) fn kept<T: DeserializeOwned>(place: impl FnOnce() -> String, text: &str) -> Result<T, SwapError> {
+    serde_json::from_str(text).map_err(|error| SwapError::Kept { place: place(), error })
 }
