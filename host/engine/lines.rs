@@ -40,16 +40,18 @@ impl Lines {
 fn kept(text: &str) -> String {
     // Masked before it is cut: half an address has no shape.
     let masked = mask_personal(text.trim());
+    let is_long = masked.lines().nth(LINES).is_some();
     let mut kept = String::new();
-    for (at, line) in masked.lines().enumerate() {
+    for (at, line) in masked.lines().take(LINES).enumerate() {
         let line: String =
             line.trim_end().chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-        let room = BYTES.saturating_sub(kept.len() + MORE.len() + 2);
+        // The last line's place is for the word that there are more.
+        let room = if is_long && at == LINES - 1 { None } else { BYTES.checked_sub(kept.len() + MORE.len() + 2) };
         if at > 0 {
             kept.push('\n');
         }
-        if at == LINES - 1 && masked.lines().nth(LINES).is_some() || line.len() > room {
-            kept.push_str(&line[..line.floor_char_boundary(if at == LINES - 1 { 0 } else { room })]);
+        if room.is_none_or(|room| line.len() > room) {
+            kept.push_str(&line[..line.floor_char_boundary(room.unwrap_or(0))]);
             kept.push_str(MORE);
             break;
         }

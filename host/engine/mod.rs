@@ -121,7 +121,8 @@ fn new_wasm_engine(limits: &GuestLimits, reservation: u64) -> wasmtime::Result<w
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .epoch_interruption(true)
         .concurrency_support(false)
-        .compiler_inlining(Inlining::Yes)
+        // Inlined, the built-ins take 3 GB to compile: every function's intermediate form is held at once.
+        .compiler_inlining(Inlining::No)
         .cranelift_nan_canonicalization(true)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(16))
         .memory_reservation(reservation);

@@ -53,7 +53,7 @@ impl Flow {
                 tracing::error!(connection = name, command = %command.name, %reason, "a rule's command is given up");
             }
             self.store.settle_carried(command.row, carried, self.clock.now_ms()).await?;
-            self.keep_lines(std::mem::take(&mut written)).await?;
+            self.keep_lines(std::mem::take(&mut written)).await;
         }
         Ok(count)
     }

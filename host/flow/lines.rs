@@ -2,7 +2,7 @@
 
 use super::Flow;
 use crate::engine::Lines;
-use crate::store::{About, StoreError, Written};
+use crate::store::{About, Written};
 
 /// Takes note of what a guest wrote in a call, if it did, and of what the call was about.
 pub(super) fn note(written: &mut Vec<Written>, lines: Option<Lines>, about: impl FnOnce() -> Vec<About>) {
@@ -13,10 +13,12 @@ pub(super) fn note(written: &mut Vec<Written>, lines: Option<Lines>, about: impl
 
 impl Flow {
     /// Keeps what was noted. Called once the step is settled: what a guest wrote must not hold up what it did.
-    pub(super) async fn keep_lines(&self, written: Vec<Written>) -> Result<(), StoreError> {
+    pub(super) async fn keep_lines(&self, written: Vec<Written>) {
         if written.is_empty() {
-            return Ok(());
+            return;
         }
-        self.store.keep_written(self.clock.now_ms(), written).await
+        if let Err(error) = self.store.keep_written(self.clock.now_ms(), written).await {
+            tracing::warn!(%error, "what guests wrote is not kept");
+        }
     }
 }

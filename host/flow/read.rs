@@ -86,7 +86,7 @@ impl Flow {
         let taken = self.store.settle_read(settlement).await?;
         tales.into_iter().zip(taken).filter(|(_, taken)| *taken).for_each(|(tale, _)| tale.tell(self));
         self.wake.translate.notify_one();
-        self.keep_lines(written).await?;
+        self.keep_lines(written).await;
         Ok(count)
     }
 

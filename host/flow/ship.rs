@@ -83,7 +83,7 @@ impl Flow {
         if let Some(pause) = paused {
             self.look_after_resting(&pause).await?;
         }
-        self.keep_lines(written).await?;
+        self.keep_lines(written).await;
         Ok(count)
     }
 

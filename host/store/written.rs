@@ -206,11 +206,12 @@ impl Rows<'_> {
                 Err(error) => Err(error),
             }
         };
-        let opened = match open()? {
+        let mut opened = open()?;
+        if opened.is_none() {
             // A key at hand may be one that was destroyed since, with another made in its place.
-            None if subjects.iter().filter(|subject| self.keys.drop_one(subject)).count() > 0 => open()?,
-            opened => opened,
-        };
+            let stale = subjects.iter().fold(false, |stale, subject| self.keys.drop_one(subject) || stale);
+            opened = if stale { open()? } else { None };
+        }
         Ok(opened.map(|plain| String::from_utf8_lossy(&plain).into_owned()))
     }
 }
