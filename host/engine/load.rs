@@ -111,6 +111,9 @@ impl Engine {
     /// Compiles `bytes` (or takes the code from the cache) and checks what it exports and imports. Takes up to seconds of CPU time: call
     /// it where that is nobody's turn.
     pub fn load(&self, name: &str, bytes: &[u8]) -> Result<Loaded, LoadError> {
+        if !self.interrupts {
+            return Err(LoadError::Unstoppable(name.to_owned()));
+        }
         self.load_known(name, bytes, Digest::of(bytes))
     }
 

@@ -209,8 +209,11 @@ impl Rows<'_> {
         let mut opened = open()?;
         if opened.is_none() {
             // A key at hand may be one that was destroyed since, with another made in its place.
-            let stale = subjects.iter().fold(false, |stale, subject| self.keys.drop_one(subject) || stale);
-            opened = if stale { open()? } else { None };
+            let mut is_stale = false;
+            for subject in &subjects {
+                is_stale |= self.keys.drop_one(subject);
+            }
+            opened = if is_stale { open()? } else { None };
         }
         Ok(opened.map(|plain| String::from_utf8_lossy(&plain).into_owned()))
     }

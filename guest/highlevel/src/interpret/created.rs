@@ -27,10 +27,10 @@ pub(super) fn at_once(
     }
     let value = whole.member("contact").filter(|inner| matches!(inner, Glance::Object(_))).unwrap_or(&whole);
     let id = text(value, "id")?;
-    let dated = value.member("appointment").unwrap_or(value);
-    let at = time::at(value, "dateAdded").or_else(|| time::at(dated, "dateAdded")).unwrap_or(0);
     let mut person = contact(value);
     person.id = id;
+    let appointment = || time::at(value.member("appointment")?, "dateAdded");
+    let at = person.created_at.or_else(appointment).unwrap_or(0);
     if person.location.is_empty() {
         person.location.clone_from(&subject.location);
     }
