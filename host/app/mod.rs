@@ -33,7 +33,7 @@ use crate::admin::{Admin, Scraping, Tokens};
 use crate::clock::{Clock, Millis};
 use crate::config::{self, Ambiguous, Config, Metrics};
 use crate::egress::{Egress, Limits};
-use crate::engine::{CodeCache, Engine, GuestLimits};
+use crate::engine::{CodeCache, Engine, GuestLimits, LoadError};
 use crate::flow::{Flow, Otlp, Plan};
 use crate::ingress::{Hook, Ingress};
 use crate::store::{Ambiguity, Farewell, Retention, Store, StoreError};
@@ -102,6 +102,22 @@ const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
 /// An engine whose guests get what `limits` allow. `cache` holds compiled code.
 pub fn engine(limits: &config::Limits, cache: Option<CodeCache>) -> Result<Engine, AppError> {
+    let (guests, egress) = surroundings(limits);
+    Engine::new(guests, egress, cache).map_err(no_engine)
+}
+
+/// The same for nothing but what ships with convey. Nothing stops a guest: whoever has this engine watches the time.
+pub fn engine_of_builtins(limits: &config::Limits, cache: Option<CodeCache>) -> Result<Engine, AppError> {
+    let (guests, egress) = surroundings(limits);
+    Engine::of_builtins(guests, egress, cache).map_err(no_engine)
+}
+
+fn no_engine(error: LoadError) -> AppError {
+    AppError::Component { place: "engine".to_owned(), error }
+}
+
+/// What guests get, and their way out.
+fn surroundings(limits: &config::Limits) -> (GuestLimits, Egress) {
     let egress = Egress::new(Limits {
         request_timeout_ms: limits.request_timeout_ms,
         response_max_bytes: limits.response_max_bytes,
@@ -115,7 +131,7 @@ pub fn engine(limits: &config::Limits, cache: Option<CodeCache>) -> Result<Engin
         mapper_cpu: Duration::from_millis(limits.mapper_cpu_ms),
         calls_in_flight: limits.calls_in_flight as usize,
     };
-    Engine::new(guests, egress, cache).map_err(|error| AppError::Component { place: "engine".to_owned(), error })
+    (guests, egress)
 }
 
 /// The largest body a guest may send: a batch of a thousand events with room to spare.

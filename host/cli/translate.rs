@@ -3,11 +3,13 @@
 
 mod filter;
 mod lines;
+mod watch;
 
 use std::path::PathBuf;
 
 use self::filter::{BATCH, Filter};
 use self::lines::Lines;
+use self::watch::Watch;
 use super::cache;
 use super::output::Exit;
 use crate::app;
@@ -42,6 +44,7 @@ pub(super) struct Translate {
 
 impl Translate {
     pub(super) async fn run(self) -> Result<(), Exit> {
+        let watch = self.is_ours().then(Watch::begin);
         let filter = self.filter().await?;
         let mut input = Lines::of(std::io::stdin().lock());
         loop {
@@ -56,6 +59,7 @@ impl Translate {
             };
             while !lines.is_empty() {
                 let rest = lines.split_off(lines.len().min(BATCH));
+                let _answering = watch.as_ref().map(|watch| watch.answering(lines[0].number));
                 filter.answer(std::mem::replace(&mut lines, rest)).await?;
             }
         }
@@ -64,8 +68,16 @@ impl Translate {
         Ok(())
     }
 
+    /// Whether every component is one that ships with convey.
+    fn is_ours(&self) -> bool {
+        let mut named = [&self.source, &self.mapper, &self.wire].into_iter().flatten();
+        named.all(|name| builtin(name).is_some())
+    }
+
     async fn filter(self) -> Result<Filter, Exit> {
-        let engine = app::engine(&Limits { calls_in_flight: 1, ..Limits::default() }, cache::of_user())?;
+        let limits = Limits { calls_in_flight: 1, ..Limits::default() };
+        let engine = if self.is_ours() { app::engine_of_builtins } else { app::engine };
+        let engine = engine(&limits, cache::of_user())?;
         let source = load(&engine, self.source.as_deref(), World::Source)?;
         let source = Source::new(&engine, source).map_err(anyhow::Error::from)?;
         let profile = source.describe().await.map_err(anyhow::Error::from)?;

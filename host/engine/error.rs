@@ -61,6 +61,9 @@ pub enum LoadError {
         /// The same one by one.
         placed: Vec<Placed>,
     },
+    /// The component comes from elsewhere, and the engine is one that stops no guest.
+    #[error("`{0}` does not ship with convey, and this engine could not stop it")]
+    Unstoppable(String),
     /// The engine itself cannot be set up.
     #[error("the WebAssembly engine cannot start: {0}")]
     Engine(String),
