@@ -162,3 +162,27 @@ impl Engine {
         Ok(Loaded { name: name.into(), digest, size: bytes.len(), world, imports, component })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::egress::{Egress, Limits};
+    use crate::engine::GuestLimits;
+
+    #[test]
+    fn an_engine_that_stops_no_guest_takes_none_from_elsewhere() {
+        let requests = Limits { request_timeout_ms: 1, response_max_bytes: 1, request_max_bytes: 1 };
+        let second = Duration::from_secs(1);
+        let limits = GuestLimits {
+            memory_bytes: 1 << 20,
+            call_cpu: second,
+            call_wall: second,
+            mapper_cpu: second,
+            calls_in_flight: 1,
+        };
+        let engine = Engine::of_builtins(limits, Egress::new(requests), None).expect("it starts");
+        assert!(matches!(engine.load("theirs", b"\0asm"), Err(LoadError::Unstoppable(name)) if name == "theirs"));
+    }
+}
