@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use crate::scan::any_byte;
 use crate::types::{Attribution, Contact};
 
 /// Why a value was left out.
@@ -107,7 +108,7 @@ pub fn page(contact: &Contact) -> Option<Result<String, Reason>> {
                 && !host.as_bytes().contains(&b'@')
                 && page.len() <= 2048
                 && !holds_control(page)
-                && !page.chars().any(char::is_whitespace);
+                && !holds_space(page);
             sound.then(|| page.to_owned()).ok_or("not an absolute web address")
         })
     })
@@ -123,11 +124,12 @@ fn cut(text: &str, byte: u8) -> Option<(&str, &str)> {
     Some((&text[..at], &text[at + 1..]))
 }
 
+fn holds_space(text: &str) -> bool {
+    any_byte(text, |byte| byte <= b' ' || !byte.is_ascii()) && text.chars().any(char::is_whitespace)
+}
+
 fn holds_control(text: &str) -> bool {
-    if text.is_ascii() {
-        return text.bytes().any(|byte| byte.is_ascii_control());
-    }
-    text.chars().any(char::is_control)
+    any_byte(text, |byte| byte.is_ascii_control() || !byte.is_ascii()) && text.chars().any(char::is_control)
 }
 
 /// `fb.<index>.<ms>.<id>`, and perhaps the token a parameter builder appends.

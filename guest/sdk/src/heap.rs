@@ -120,3 +120,24 @@ unsafe impl GlobalAlloc for Heap {
         }
     }
 }
+
+/// Room for what the host lowers (`realloc` of the component model's canonical ABI). wit-bindgen's own, which is weak, gets here through four
+/// calls more, for every text of every contact.
+///
+/// # Safety
+/// As the canonical ABI has it: with an `old_length`, `old` came from here or from the allocator, with that length and `align`.
+#[cfg(any(target_env = "p1", target_env = ""))]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn cabi_realloc(old: *mut u8, old_length: usize, align: usize, length: usize) -> *mut u8 {
+    let piece = match (old_length, length) {
+        (0, 0) => return std::ptr::without_provenance_mut(align),
+        // SAFETY: the caller promises that `align` is a power of two, and nothing is as long as to overflow.
+        (0, _) => unsafe { HEAP.alloc(Layout::from_size_align_unchecked(length, align)) },
+        // SAFETY: the same, and `old` is a piece of that layout.
+        _ => unsafe { HEAP.realloc(old, Layout::from_size_align_unchecked(old_length, align), length) },
+    };
+    if piece.is_null() {
+        core::arch::wasm32::unreachable();
+    }
+    piece
+}

@@ -1,5 +1,6 @@
 //! Whether the platform could find the person at all, and whether free text gives one away.
 
+use crate::scan::any_byte;
 use crate::types::{Contact, UserData};
 use crate::user_data::Person;
 
@@ -50,9 +51,8 @@ pub fn gives_away(text: &str, contact: &Contact) -> bool {
 
 fn holds_email(text: &str, emails: &[String]) -> bool {
     // Nearly every text has no room for an address, and is not worth lowering.
-    let holds = |text: &str, byte: u8| text.as_bytes().contains(&byte);
-    let has_room = holds(text, b'@') || (holds(text, b'%') && text.contains("%40"));
-    let mut emails = emails.iter().filter(|email| has_room || !holds(email, b'@')).peekable();
+    let has_room = any_byte(text, |byte| byte == b'@' || byte == b'%') && (text.contains('@') || text.contains("%40"));
+    let mut emails = emails.iter().filter(|email| has_room || !any_byte(email, |byte| byte == b'@')).peekable();
     if text.is_empty() || emails.peek().is_none() {
         return false;
     }

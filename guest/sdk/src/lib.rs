@@ -34,6 +34,7 @@ pub mod identity;
 pub mod normalise;
 pub mod prelude;
 pub mod samples;
+mod scan;
 mod settings;
 mod skip;
 pub mod trigger;
