@@ -3,20 +3,19 @@
 
 mod filter;
 mod lines;
-mod relay;
+mod watch;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use self::filter::{BATCH, Batch, Components};
+use self::filter::{BATCH, Filter};
 use self::lines::Lines;
-use self::relay::Relay;
+use self::watch::Watch;
 use super::cache;
 use super::output::Exit;
 use crate::app;
 use crate::builtin::{BUILTINS, builtin};
 use crate::config::Limits;
-use crate::engine::{Engine, Loaded, World};
+use crate::engine::{Engine, Loaded, Mapper, Sink, Source, World};
 use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
@@ -43,17 +42,10 @@ pub(super) struct Translate {
     location_country: Option<String>,
 }
 
-/// What is asked for.
-#[derive(Clone)]
-struct Wanted {
-    asked: Arc<Translate>,
-    /// The mapper's settings.
-    settings: String,
-}
-
 impl Translate {
     pub(super) async fn run(self) -> Result<(), Exit> {
-        let mut relay = Relay::start(self.wanted()?).await?;
+        let watch = self.is_ours().then(Watch::begin);
+        let filter = self.filter().await?;
         let mut input = Lines::of(std::io::stdin().lock());
         loop {
             // What is there is taken together, and answered before more is waited for.
@@ -67,39 +59,43 @@ impl Translate {
             };
             while !lines.is_empty() {
                 let rest = lines.split_off(lines.len().min(BATCH));
-                relay.answer(Batch::of(std::mem::replace(&mut lines, rest))).await?.print()?;
+                let _answering = watch.as_ref().map(|watch| watch.answering(lines[0].number));
+                filter.answer(std::mem::replace(&mut lines, rest)).await?;
             }
         }
         // The program ends: the system takes everything back at once, which is quicker than taking it apart.
-        std::mem::forget(relay);
+        std::mem::forget(filter);
         Ok(())
     }
 
-    fn wanted(self) -> Result<Wanted, Exit> {
+    /// Whether every component is one that ships with convey.
+    fn is_ours(&self) -> bool {
+        let mut named = [&self.source, &self.mapper, &self.wire].into_iter().flatten();
+        named.all(|name| builtin(name).is_some())
+    }
+
+    async fn filter(self) -> Result<Filter, Exit> {
+        let limits = Limits { calls_in_flight: 1, ..Limits::default() };
+        let engine = if self.is_ours() { app::engine_of_builtins } else { app::engine };
+        let engine = engine(&limits, cache::of_user())?;
+        let source = load(&engine, self.source.as_deref(), World::Source)?;
+        let source = Source::new(&engine, source).map_err(anyhow::Error::from)?;
+        let profile = source.describe().await.map_err(anyhow::Error::from)?;
         let settings = match &self.settings {
             Some(path) => std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?,
             None => String::new(),
         };
-        Ok(Wanted { asked: Arc::new(self), settings })
-    }
-}
-
-impl Wanted {
-    fn ships_with_convey(&self) -> bool {
-        let mut named = [&self.asked.source, &self.asked.mapper, &self.asked.wire].into_iter().flatten();
-        named.all(|name| builtin(name).is_some())
-    }
-
-    /// The components, compiled. `stops`: they are stopped when they compute for too long.
-    fn load(&self, stops: bool) -> Result<Components, Exit> {
-        let limits = Limits { calls_in_flight: 1, ..Limits::default() };
-        let engine = if stops { app::engine } else { app::engine_of_builtins };
-        let engine = engine(&limits, cache::of_user())?;
-        let source = load(&engine, self.asked.source.as_deref(), World::Source)?;
-        let mapper = load(&engine, self.asked.mapper.as_deref(), World::Mapper)?;
-        let wire = self.asked.wire.as_deref();
-        let sink = wire.map(|name| load(&engine, Some(name), World::Sink)).transpose()?;
-        Ok(Components { engine, source, mapper, sink })
+        let mapper = load(&engine, self.mapper.as_deref(), World::Mapper)?;
+        let mapper = Mapper::new(&engine, mapper, settings).await.map_err(anyhow::Error::from)?;
+        let sink = match self.wire.as_deref() {
+            Some(name) => {
+                Some(Sink::new(&engine, load(&engine, Some(name), World::Sink)?).map_err(anyhow::Error::from)?)
+            }
+            None => None,
+        };
+        let country = self.location_country.map(|country| country.to_ascii_uppercase());
+        let is_ours = self.wire.as_deref().is_some_and(|name| builtin(name).is_some());
+        Ok(Filter { source, mapper, sink, is_ours, id_pointer: profile.envelope.id, trigger: self.trigger, country })
     }
 }
 

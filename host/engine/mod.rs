@@ -79,7 +79,7 @@ impl Engine {
     }
 
     /// An engine for nothing but what ships with convey, in a seventh less time: its code looks at no epoch in every loop and function. Nothing
-    /// stops a guest, so whoever has this engine watches the time and goes on with another.
+    /// stops a guest, so whoever has this engine watches the time and ends the program.
     pub fn of_builtins(limits: GuestLimits, egress: Egress, cache: Option<CodeCache>) -> Result<Self, LoadError> {
         Self::with(limits, egress, cache, false)
     }

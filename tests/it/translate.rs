@@ -191,23 +191,6 @@ fn a_mapper_that_breaks_costs_the_line_that_breaks_it() {
     assert_eq!(ids, ["c0", "c1", "c3", "c4", "c5"]);
 }
 
-/// Four loops in each other over three hundred tags would take hours, also in what ships with convey.
-#[test]
-fn a_mapping_that_keeps_the_built_in_mapper_busy_costs_the_line_it_is_busy_with() {
-    let folder = Folder::new();
-    let loops = "contact.tags.all(a, contact.tags.all(b, contact.tags.all(c, contact.tags.all(d, a != d || a == d))))";
-    let rule = format!("[[rule]]\nname = \"lead\"\nwhen = \"{loops}\"\nevent = {{ name = \"Lead\" }}\n");
-    folder.write("mapping.toml", rule);
-    let mut people: Vec<Value> = (0..4).map(|number| contact(&format!("c{number}"))).collect();
-    people[2]["tags"] = (0..300).map(|number| json!(format!("tag {number}"))).collect();
-    let ran = folder.feed(&["translate", "--settings", "mapping.toml"], &lines(&people)).ended(0);
-    let [note, complaint] = &ran.complaints()[..] else { panic!("{}", ran.err) };
-    assert!(note["line"] == 1 && note["note"].as_str().unwrap().contains("go on in its place"), "{note}");
-    assert!(complaint["line"] == 3 && complaint["error"].as_str().unwrap().contains("in translate"), "{complaint}");
-    let ids: Vec<Value> = ran.lines().iter().map(|answer| answer["id"].clone()).collect();
-    assert_eq!(ids, ["c0", "c1", "c3"]);
-}
-
 #[test]
 fn a_long_stream_does_not_grow() {
     /// Lines at a time: what a pipe holds, so that nobody waits for the other.

@@ -5,73 +5,28 @@ use std::io::Write;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
+use super::complain;
 use super::lines::Line;
-use super::{Wanted, complain};
-use crate::builtin::builtin;
 use crate::cli::output::{Exit, unread};
 use crate::clock::Clock;
 use crate::contract::{Change, ConversionEvent, Effect, Proposal, Skip, skip_code};
-use crate::engine::{Engine, Loaded, Mapper, Sink, SinkDestination, Source};
+use crate::engine::{Mapper, Sink, SinkDestination, Source};
 use crate::flow::{alone, effects_json, translate_each};
 
 /// The most items that cross the border in one call: what is in flight of so many fits into a processor's own cache.
 pub(super) const BATCH: usize = 64;
 
-/// Lines that are answered together.
-pub(super) struct Batch {
-    numbers: Vec<u64>,
-    bodies: Vec<Vec<u8>>,
-}
-
-impl Batch {
-    pub(super) fn of(lines: Vec<Line>) -> Self {
-        let (numbers, bodies) = lines.into_iter().map(|line| (line.number, line.bytes)).unzip();
-        Self { numbers, bodies }
-    }
-
-    /// The number of its first line.
-    pub(super) fn first(&self) -> u64 {
-        self.numbers.first().copied().unwrap_or_default()
-    }
-}
-
-/// What is to be said of a batch.
-#[derive(Default)]
-pub(super) struct Said {
-    out: Vec<u8>,
-    complaints: Vec<(u64, String)>,
-}
-
-impl Said {
-    /// Prints one line of output or one complaint for each line of input, in order, flushed.
-    pub(super) fn print(self) -> Result<(), Exit> {
-        for (number, text) in &self.complaints {
-            complain(*number, text);
-        }
-        let mut stdout = std::io::stdout().lock();
-        stdout.write_all(&self.out).and_then(|()| stdout.flush()).map_err(unread)
-    }
-}
-
-/// Compiled components, and the engine that they run on.
-pub(super) struct Components {
-    pub engine: Engine,
-    pub source: Loaded,
-    pub mapper: Loaded,
-    pub sink: Option<Loaded>,
-}
-
 /// The components a line passes.
 pub(super) struct Filter {
-    source: Source,
-    mapper: Mapper,
-    sink: Option<Sink>,
+    pub source: Source,
+    pub mapper: Mapper,
+    pub sink: Option<Sink>,
     /// Whether the sink is one of ours, whose JSON needs no second look.
-    is_ours: bool,
+    pub is_ours: bool,
     /// The pointer to a webhook's id, to tell webhooks from contacts without parsing each line twice.
-    id_pointer: String,
-    trigger: Option<String>,
-    country: Option<String>,
+    pub id_pointer: String,
+    pub trigger: Option<String>,
+    pub country: Option<String>,
 }
 
 /// What is to be said of one line.
@@ -82,23 +37,11 @@ enum Answer {
 }
 
 impl Filter {
-    /// Starts the components.
-    pub(super) async fn start(components: Components, wanted: Wanted) -> Result<Self, Exit> {
-        let Components { engine, source, mapper, sink } = components;
-        let source = Source::new(&engine, source).map_err(anyhow::Error::from)?;
-        let id_pointer = source.describe().await.map_err(anyhow::Error::from)?.envelope.id;
-        let mapper = Mapper::new(&engine, mapper, wanted.settings).await.map_err(anyhow::Error::from)?;
-        let sink = sink.map(|sink| Sink::new(&engine, sink)).transpose().map_err(anyhow::Error::from)?;
-        let asked = &wanted.asked;
-        let is_ours = asked.wire.as_deref().is_some_and(|name| builtin(name).is_some());
-        let country = asked.location_country.as_ref().map(|country| country.to_ascii_uppercase());
-        Ok(Self { source, mapper, sink, is_ours, id_pointer, trigger: asked.trigger.clone(), country })
-    }
-
-    /// Answers a batch.
-    pub(super) async fn answer(&self, batch: &Batch) -> Result<Said, Exit> {
-        let Batch { numbers, bodies } = batch;
-        let read = self.read(bodies).await?;
+    /// Answers a batch: one line of output or one complaint for each line of input, in order, flushed.
+    pub(super) async fn answer(&self, lines: Vec<Line>) -> Result<(), Exit> {
+        let (numbers, bodies): (Vec<u64>, Vec<Vec<u8>>) =
+            lines.into_iter().map(|line| (line.number, line.bytes)).unzip();
+        let read = self.read(&bodies).await?;
         let mut ids = Vec::with_capacity(read.len());
         let mut counts = Vec::with_capacity(read.len());
         let mut changes = Vec::with_capacity(read.len());
@@ -114,38 +57,39 @@ impl Filter {
         let mut translated = translate_each(&self.mapper, &changes).await.into_iter();
         let answers: Vec<Answer> = counts
             .into_iter()
-            .zip(bodies)
+            .zip(&bodies)
             .map(|(count, body)| match count {
                 Ok(count) => together(translated.by_ref().take(count)),
                 Err(refusal) => Answer::Wrong(not_json(body).unwrap_or(refusal)),
             })
             .collect();
-        self.say(numbers, &ids, answers).await
+        self.write(&numbers, &ids, answers).await
     }
 
-    async fn say(&self, numbers: &[u64], ids: &[Option<String>], mut answers: Vec<Answer>) -> Result<Said, Exit> {
+    async fn write(&self, numbers: &[u64], ids: &[Option<String>], mut answers: Vec<Answer>) -> Result<(), Exit> {
         let mut wire = match &self.sink {
             Some(sink) => Some(encode_all(sink, self.is_ours, &mut answers).await.into_iter()),
             None => None,
         };
-        let mut said = Said { out: Vec::with_capacity(answers.len() * 1024), ..Said::default() };
+        let mut out = Vec::with_capacity(answers.len() * 1024);
         for ((number, id), answer) in numbers.iter().zip(ids).zip(answers) {
             match answer {
                 Answer::Told(proposals) => {
                     let events = wire.as_mut().map(|wire| wire.next().unwrap_or_else(|| Ok(Vec::new())));
                     match events.transpose() {
-                        Ok(events) => tell(&mut said.out, id.as_deref(), events.as_deref(), &proposals)?,
-                        Err(text) => said.complaints.push((*number, text)),
+                        Ok(events) => tell(&mut out, id.as_deref(), events.as_deref(), &proposals)?,
+                        Err(text) => complain(*number, &text),
                     }
                 }
                 Answer::Skipped(skip) => {
                     let skip = json!({"code": skip_code(skip.code), "rule": skip.rule, "reason": skip.reason});
-                    writeln!(said.out, "{}", json!({"id": id, "skip": skip})).map_err(unread)?;
+                    writeln!(out, "{}", json!({"id": id, "skip": skip})).map_err(unread)?;
                 }
-                Answer::Wrong(text) => said.complaints.push((*number, text)),
+                Answer::Wrong(text) => complain(*number, &text),
             }
         }
-        Ok(said)
+        let mut stdout = std::io::stdout().lock();
+        stdout.write_all(&out).and_then(|()| stdout.flush()).map_err(unread)
     }
 
     /// The lines as changes. A line that breaks the source is told apart by halving.
