@@ -262,7 +262,7 @@ async fn a_slow_shadow_takes_a_fifth_of_a_core_and_says_what_it_leaves_out() {
     .await;
     let share = (after - before).as_secs_f64() / (ended - began).as_secs_f64();
     say(&format!("a slow shadow: {share:.3} of a core; {compared} compared, {left_out} of {CHANGES} left out so far"));
-    assert!(share <= 0.2, "{share}");
+    assert!(share > 0.01 && share <= 0.2, "{share}");
     assert!(compared + left_out <= CHANGES as u64);
     assert!(convey.stop().await.success());
 }
