@@ -55,11 +55,11 @@ pub struct ToldEvent {
     pub bytes: Option<(Vec<u8>, Vec<u8>)>,
 }
 
-const TOLD: &str =
+pub(super) const TOLD: &str =
     "SELECT outbox.row, event_id, outbox.name, destination, change.connection, change.id, change.kind, outbox.rule,
             outbox.generation, outbox.occurred_at, done_at, trace, change.subject, change.sealed, outbox.sealed
      FROM outbox JOIN change ON change.row = outbox.change
-     WHERE outbox.row > :after AND outbox.state = 'done' AND done_at >= :since AND (:until IS NULL OR done_at < :until)
+     WHERE outbox.row > :after AND +outbox.state = 'done' AND done_at >= :since AND (:until IS NULL OR done_at < :until)
        AND (:destination IS NULL OR destination = :destination)
      ORDER BY outbox.row LIMIT :limit";
 

@@ -199,7 +199,7 @@ impl Rows<'_> {
             contacts: 0,
             places_left: self.part(subject, wish.at)?,
             events_dropped: changed(
-                "UPDATE outbox SET state = 'dropped', reason = ?2, done_at = ?3
+                "UPDATE outbox INDEXED BY outbox_by_change SET state = 'dropped', reason = ?2, done_at = ?3
                  WHERE change IN (SELECT row FROM change WHERE subject = ?1) AND state IN ('waiting', 'dead')",
             )?,
             commands_dropped: changed(
@@ -246,7 +246,7 @@ impl Rows<'_> {
     pub(super) fn forget_after(&self, change: i64, subject: &Lookup, now: Millis) -> Result<(), StoreError> {
         self.db
             .prepare_cached(
-                "UPDATE outbox SET state = 'dropped', reason = ?3, done_at = ?4
+                "UPDATE outbox INDEXED BY outbox_by_change SET state = 'dropped', reason = ?3, done_at = ?4
                  WHERE change IN (SELECT row FROM change WHERE subject = ?1) AND change <> ?2 AND state = 'waiting'",
             )?
             .execute(params![subject, change, FORGOTTEN, int(now)])?;
@@ -269,7 +269,7 @@ impl Rows<'_> {
     fn told_to_the_end(&self) -> Result<Vec<(Lookup, String)>, StoreError> {
         let mut query = self.db.prepare_cached(
             "SELECT subject, why FROM forgotten WHERE done_at IS NULL AND NOT EXISTS (
-                 SELECT 1 FROM change JOIN outbox ON outbox.change = change.row
+                 SELECT 1 FROM change JOIN outbox INDEXED BY outbox_by_change ON outbox.change = change.row
                  WHERE change.subject = forgotten.subject AND outbox.state IN ('waiting', 'in_flight'))
              AND NOT EXISTS (
                  SELECT 1 FROM wanted WHERE wanted.subject = forgotten.subject AND wanted.state = 'waiting')

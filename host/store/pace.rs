@@ -54,19 +54,22 @@ impl Store {
 
 const RECEIVED: &str = "SELECT received_at FROM inbox ORDER BY row DESC LIMIT ?1";
 
-const READ: &str = "SELECT read_at / ?2 * ?2, count(*), 0, sum(max(read_at - received_at, 0)) FROM inbox
+const READ: &str =
+    "SELECT read_at / ?2 * ?2, count(*), 0, sum(max(read_at - received_at, 0)) FROM inbox INDEXED BY inbox_read
      WHERE state IN ('done', 'silent', 'dropped') AND read_at >= ?1 AND ?3 GROUP BY 1";
 
-const UNREAD: &str = "SELECT received_at / ?2 * ?2, 0, count(*), 0 FROM inbox WHERE state = 'dead' AND received_at >= ?1 AND ?3 GROUP BY 1";
+const UNREAD: &str = "SELECT received_at / ?2 * ?2, 0, count(*), 0 FROM inbox INDEXED BY inbox_dead
+     WHERE state = 'dead' AND received_at >= ?1 AND ?3 GROUP BY 1";
 
 const TRANSLATED: &str = "SELECT translated_at / ?2 * ?2, count(*), 0, sum(max(translated_at - coalesce(read_at, translated_at), 0))
      FROM (SELECT translated_at, (SELECT min(read_at) FROM told JOIN inbox ON inbox.row = told.delivery WHERE told.change = change.row) AS read_at
-           FROM change WHERE state IN ('done', 'skipped', 'dropped') AND translated_at >= ?1 AND ?3) GROUP BY 1";
+           FROM change INDEXED BY change_translated
+           WHERE state IN ('done', 'skipped', 'dropped') AND translated_at >= ?1 AND ?3) GROUP BY 1";
 
-const UNTRANSLATED: &str =
-    "SELECT due_at / ?2 * ?2, 0, count(*), 0 FROM change WHERE state = 'dead' AND due_at >= ?1 AND ?3 GROUP BY 1";
+const UNTRANSLATED: &str = "SELECT due_at / ?2 * ?2, 0, count(*), 0 FROM change INDEXED BY change_dead WHERE state = 'dead' AND due_at >= ?1 AND ?3 GROUP BY 1";
 
-const SHIPPED: &str = "SELECT done_at / ?2 * ?2, count(*), 0, sum(max(done_at - created_at, 0)) FROM outbox
+const SHIPPED: &str =
+    "SELECT done_at / ?2 * ?2, count(*), 0, sum(max(done_at - created_at, 0)) FROM outbox INDEXED BY outbox_done
      WHERE state IN ('done', 'dropped') AND state = 'done' AND done_at >= ?1 AND ?3 GROUP BY 1";
 
 /// Of the newest requests: what they carried and did not deliver.
@@ -76,8 +79,13 @@ const UNSHIPPED: &str = "SELECT settled_at / ?2 * ?2, 0, count(*), 0
 
 const WHOLE: &str = "SELECT done_at / ?2 * ?2, done_at - came_at
      FROM (SELECT done_at, (SELECT min(received_at) FROM told JOIN inbox ON inbox.row = told.delivery WHERE told.change = outbox.change) AS came_at
-           FROM outbox WHERE state IN ('done', 'dropped') AND state = 'done' AND done_at >= ?1 ORDER BY done_at DESC LIMIT ?3)
+           FROM outbox INDEXED BY outbox_done
+           WHERE state IN ('done', 'dropped') AND state = 'done' AND done_at >= ?1 ORDER BY done_at DESC LIMIT ?3)
      WHERE came_at IS NOT NULL AND done_at >= came_at ORDER BY 2";
+
+/// The queries above that go by time.
+#[cfg(test)]
+pub(super) const BY_TIME: [&str; 5] = [READ, UNREAD, TRANSLATED, UNTRANSLATED, SHIPPED];
 
 impl Rows<'_> {
     fn pace(&self, since: Millis, of_ms: Millis) -> Result<BTreeMap<Millis, Stretch>, StoreError> {

@@ -275,7 +275,7 @@ impl Rows<'_> {
             .db
             .prepare_cached(
                 "SELECT source_digest FROM told JOIN inbox ON inbox.row = told.delivery
-                 WHERE told.change = ?1 AND source_digest IS NOT NULL ORDER BY inbox.row LIMIT 1",
+                 WHERE told.change = ?1 AND source_digest IS NOT NULL ORDER BY told.delivery LIMIT 1",
             )?
             .query_row([change], |row| row.get(0))
             .optional()?;

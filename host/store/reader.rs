@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::StoreError;
 use super::keys::KeyRing;
-use super::rows::Rows;
+use super::rows::{Rows, run};
 use super::schema;
 use crate::vault::Vault;
 
@@ -52,9 +52,9 @@ impl Readers {
     pub(super) fn ask<T>(&self, ask: impl FnOnce(&Rows<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let reader = idle.map_or_else(|| self.open(), Ok)?;
-        let moment = reader.db.unchecked_transaction()?;
+        run(&reader.db, "BEGIN")?;
         let answer = ask(&Rows { db: &reader.db, keys: &reader.keys });
-        moment.finish()?;
+        run(&reader.db, "ROLLBACK")?;
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
         answer
     }

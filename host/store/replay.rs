@@ -82,14 +82,14 @@ impl Retaken {
     }
 }
 
-const PAST: &str = "SELECT row, id, connection, kind, occurred_at, tries, subject, sealed FROM change
+pub(super) const PAST: &str = "SELECT row, id, connection, kind, occurred_at, tries, subject, sealed FROM change
      WHERE row > :after AND occurred_at >= :since AND (:until IS NULL OR occurred_at < :until)
-       AND (:connection IS NULL OR connection = :connection) AND state IN ('done', 'skipped', 'dead')
+       AND (:connection IS NULL OR connection = :connection) AND +state IN ('done', 'skipped', 'dead')
        AND length(sealed) > 0 ORDER BY row LIMIT :limit";
 
 const PAST_OF: &str = "SELECT row, id, connection, kind, occurred_at, tries, subject, sealed FROM change
      WHERE row > :after AND occurred_at >= :since AND (:until IS NULL OR occurred_at < :until)
-       AND subject = :subject AND state IN ('done', 'skipped', 'dead') AND length(sealed) > 0 ORDER BY row LIMIT :limit";
+       AND subject = :subject AND +state IN ('done', 'skipped', 'dead') AND length(sealed) > 0 ORDER BY row LIMIT :limit";
 
 const NEWEST_OF: &str = "SELECT row, id, connection, kind, occurred_at, tries, subject, sealed FROM change
      WHERE subject = ?1 AND length(sealed) > 0 ORDER BY occurred_at DESC, row DESC LIMIT 1";

@@ -18,6 +18,12 @@ pub(super) struct Rows<'a> {
     pub(super) keys: &'a KeyRing,
 }
 
+/// Runs a statement that takes and gives nothing. It is compiled once, for all the steps and questions that begin and end with it.
+pub(super) fn run(db: &Connection, sql: &'static str) -> Result<(), StoreError> {
+    db.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}
+
 impl Rows<'_> {
     /// What stands for a contact of a connection.
     pub(super) fn contact(&self, connection: &str, contact: &str) -> Lookup {

@@ -1,5 +1,6 @@
 //! The tables, and how an older store becomes a newer one.
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::StoreError;
@@ -20,20 +21,23 @@ const VERSIONS: [&str; 11] = [
     include_str!("schema/0011.sql"),
 ];
 
-/// What every connection of the store needs.
+/// What every connection of the store needs. Without the planner's promise of stability SQLite compiles many a statement anew each time it is given
+/// values, in case they call for another plan (sqlite.org/queryplanner-ng.html, section 3).
 pub(super) fn tune(db: &Connection) -> Result<(), StoreError> {
     db.busy_timeout(std::time::Duration::from_secs(5))?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.set_prepared_statement_cache_capacity(128);
     Ok(())
 }
 
 /// What the one writing connection needs: durable at COMMIT, and deleted rows overwritten. A page of 8 KiB takes three or
-/// four deliveries, so less of each is empty than at SQLite's usual 4 KiB.
+/// four deliveries, so less of each is empty than at SQLite's usual 4 KiB. What one group of steps writes has to fit into the cache: what does not
+/// is written to the log twice, and the log's checksums from there on.
 pub(super) fn tune_writer(db: &Connection) -> Result<(), StoreError> {
     tune(db)?;
     db.execute_batch(
         "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
-         PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY;",
+         PRAGMA cache_size = -12288; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY;",
     )?;
     Ok(())
 }

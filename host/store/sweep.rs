@@ -68,34 +68,40 @@ pub struct Swept {
     pub written: u64,
 }
 
-const EVENTS: &str = "SELECT row FROM outbox WHERE state IN ('done', 'dropped') AND done_at < ?1 LIMIT ?2";
+// The indexes by time are named: SQLite knows nothing of how many rows there are, would take the one by state, and look at every row that is done.
+const EVENTS: &str =
+    "SELECT row FROM outbox INDEXED BY outbox_done WHERE state IN ('done', 'dropped') AND done_at < ?1 LIMIT ?2";
 
 const MEMBERS: &str = "SELECT row FROM membership WHERE state = 'done' AND wanted = 'leave' AND done_at < ?1 LIMIT ?2";
 
-const CHANGES: &str = "SELECT row FROM change WHERE state IN ('done', 'skipped', 'dropped') AND translated_at < ?1
+const CHANGES: &str = "SELECT row FROM change INDEXED BY change_translated
+     WHERE state IN ('done', 'skipped', 'dropped') AND translated_at < ?1
      AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.change = change.row) LIMIT ?2";
 
-const DELIVERIES: &str = "SELECT row FROM inbox WHERE state IN ('done', 'silent', 'dropped') AND read_at < ?1
+const DELIVERIES: &str = "SELECT row FROM inbox INDEXED BY inbox_read
+     WHERE state IN ('done', 'silent', 'dropped') AND read_at < ?1
      AND NOT EXISTS (SELECT 1 FROM told JOIN change ON change.row = told.change WHERE told.delivery = inbox.row)
      LIMIT ?2";
 
-const OLDEST_EVENTS: &str =
-    "SELECT row FROM outbox WHERE state IN ('done', 'dropped') AND done_at < ?1 ORDER BY done_at LIMIT ?2";
+const OLDEST_EVENTS: &str = "SELECT row FROM outbox INDEXED BY outbox_done
+     WHERE state IN ('done', 'dropped') AND done_at < ?1 ORDER BY done_at LIMIT ?2";
 
-const OLDEST_CHANGES: &str =
-    "SELECT row FROM change WHERE state IN ('done', 'skipped', 'dropped') AND translated_at < ?1
+const OLDEST_CHANGES: &str = "SELECT row FROM change INDEXED BY change_translated
+     WHERE state IN ('done', 'skipped', 'dropped') AND translated_at < ?1
      AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.change = change.row) ORDER BY translated_at LIMIT ?2";
 
-const OLDEST_DELIVERIES: &str = "SELECT row FROM inbox WHERE state IN ('done', 'silent', 'dropped') AND read_at < ?1
+const OLDEST_DELIVERIES: &str = "SELECT row FROM inbox INDEXED BY inbox_read
+     WHERE state IN ('done', 'silent', 'dropped') AND read_at < ?1
      AND NOT EXISTS (SELECT 1 FROM told JOIN change ON change.row = told.change WHERE told.delivery = inbox.row)
      ORDER BY read_at LIMIT ?2";
 
-const DEAD_EVENTS: &str = "SELECT row FROM outbox WHERE state IN ('dead', 'expired') AND created_at < ?1 LIMIT ?2";
+const DEAD_EVENTS: &str =
+    "SELECT row FROM outbox INDEXED BY outbox_dead WHERE state IN ('dead', 'expired') AND created_at < ?1 LIMIT ?2";
 
-const DEAD_CHANGES: &str = "SELECT row FROM change WHERE state = 'dead' AND due_at < ?1
+const DEAD_CHANGES: &str = "SELECT row FROM change INDEXED BY change_dead WHERE state = 'dead' AND due_at < ?1
      AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.change = change.row) LIMIT ?2";
 
-const DEAD_DELIVERIES: &str = "SELECT row FROM inbox WHERE state = 'dead' AND received_at < ?1
+const DEAD_DELIVERIES: &str = "SELECT row FROM inbox INDEXED BY inbox_dead WHERE state = 'dead' AND received_at < ?1
      AND NOT EXISTS (SELECT 1 FROM told JOIN change ON change.row = told.change WHERE told.delivery = inbox.row)
      LIMIT ?2";
 
@@ -105,10 +111,10 @@ const COMMANDS: &str = "DELETE FROM command WHERE lookup IN
      (SELECT lookup FROM command WHERE state <> 'open' AND ended_at < ?1 LIMIT ?2)";
 
 /// Their keys stay behind among those of all commands.
-const WANTED: &str = "DELETE FROM wanted WHERE row IN (SELECT row FROM wanted
+const WANTED: &str = "DELETE FROM wanted WHERE row IN (SELECT row FROM wanted INDEXED BY wanted_ended
      WHERE state IN ('done', 'dead', 'dropped') AND state <> 'dead' AND created_at < ?1 LIMIT ?2)";
 
-const DEAD_WANTED: &str = "DELETE FROM wanted WHERE row IN (SELECT row FROM wanted
+const DEAD_WANTED: &str = "DELETE FROM wanted WHERE row IN (SELECT row FROM wanted INDEXED BY wanted_ended
      WHERE state IN ('done', 'dead', 'dropped') AND created_at < ?1 LIMIT ?2)";
 
 /// A contact of whom a change is left is remembered as seen for as long: it says whether a poll missed the change.
@@ -119,6 +125,23 @@ const WEBHOOK_IDS: &str = "DELETE FROM webhook_seen WHERE (source, webhook_id) I
      (SELECT source, webhook_id FROM webhook_seen WHERE seen_at < ?1 LIMIT ?2)";
 
 const WRITTEN: &str = "DELETE FROM written WHERE row IN (SELECT row FROM written WHERE at < ?1 ORDER BY at LIMIT ?2)";
+
+/// The queries above that go by time.
+#[cfg(test)]
+pub(super) const BY_TIME: [&str; 12] = [
+    EVENTS,
+    MEMBERS,
+    CHANGES,
+    DELIVERIES,
+    OLDEST_EVENTS,
+    OLDEST_CHANGES,
+    OLDEST_DELIVERIES,
+    DEAD_EVENTS,
+    DEAD_CHANGES,
+    DEAD_DELIVERIES,
+    WANTED,
+    DEAD_WANTED,
+];
 
 /// Pages in use, in bytes.
 const USED: &str = "SELECT (pages.page_count - free.freelist_count) * size.page_size

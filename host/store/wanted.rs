@@ -253,7 +253,7 @@ impl Rows<'_> {
     pub(super) fn release_commands(&self, attempt: i64, now: Millis) -> Result<(), StoreError> {
         self.db
             .prepare_cached(
-                "UPDATE wanted SET state = 'waiting', due_at = ?2 WHERE state = 'held' AND event IN
+                "UPDATE wanted INDEXED BY wanted_held SET state = 'waiting', due_at = ?2 WHERE state = 'held' AND event IN
                  (SELECT event FROM attempt_item WHERE attempt = ?1 AND verdict = 'done')",
             )?
             .execute([attempt, int(now)])?;

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use super::StoreError;
 use super::audit::{AuditRow, Notes};
 use super::keys::KeyRing;
-use super::rows::Rows;
+use super::rows::{Rows, run};
 
 /// Steps that one transaction takes at most, and their bytes: a bound on how long the first of them waits.
 const GROUP_STEPS: usize = 512;
@@ -99,7 +99,7 @@ impl Writer {
         let mut answers = Vec::with_capacity(group.len());
         let mut full = false;
         let before = self.db.total_changes();
-        let mut ended = self.db.execute_batch("BEGIN IMMEDIATE").map_err(StoreError::from);
+        let mut ended = run(&self.db, "BEGIN IMMEDIATE");
         for job in group {
             if let Err(error) = &ended {
                 // Steps behind a failed transaction are not tried: their callers hear why.
@@ -122,7 +122,7 @@ impl Writer {
         }
         if ended.is_ok() {
             names.iter().for_each(|name| crate::crash::point(&format!("before-{name}")));
-            ended = self.db.execute_batch("COMMIT").map_err(StoreError::from);
+            ended = run(&self.db, "COMMIT");
         }
         match &ended {
             Ok(()) => {
@@ -148,15 +148,14 @@ impl Writer {
     }
 
     /// Runs one step inside a savepoint, so that a failing one fails alone.
-    fn step(&self, run: Run) -> (Option<StoreError>, Answer) {
-        if let Err(error) = self.db.execute_batch("SAVEPOINT step") {
-            return run(Err(error.into()));
+    fn step(&self, step: Run) -> (Option<StoreError>, Answer) {
+        if let Err(error) = run(&self.db, "SAVEPOINT step") {
+            return step(Err(error));
         }
-        let (failed, answer) = run(Ok(&Rows { db: &self.db, keys: &self.keys }));
+        let (failed, answer) = step(Ok(&Rows { db: &self.db, keys: &self.keys }));
         if failed.is_some() {
             self.undo("ROLLBACK TO step; RELEASE step");
-        } else if let Err(error) = self.db.execute_batch("RELEASE step") {
-            let error = StoreError::from(error);
+        } else if let Err(error) = run(&self.db, "RELEASE step") {
             self.undo("ROLLBACK");
             return (Some(error), answer);
         }

@@ -133,33 +133,16 @@ async fn a_full_disk_refuses_and_the_store_goes_on_once_there_is_room() {
 #[tokio::test]
 async fn no_claim_scans_a_table() {
     let bench = bench().await;
-    let plans = bench
-        .store
-        .read(|rows| {
-            let mut queries = vec![
-                crate::store::inbox::CLAIM_DELIVERIES.to_owned(),
-                crate::store::held::CLAIM_UNMET.to_owned(),
-                crate::store::change::CLAIM_CHANGES.to_owned(),
-                crate::store::outbox::CLAIM_EVENTS.to_owned(),
-            ];
-            let lanes = [
-                crate::store::inbox::DELIVERY_LANES,
-                crate::store::change::CHANGE_LANES,
-                crate::store::outbox::EVENT_LANES,
-            ];
-            queries.extend(lanes.map(crate::store::lane::Lanes::sql));
-            let mut plans = Vec::new();
-            for query in queries {
-                let mut explained = rows.db.prepare(&format!("EXPLAIN QUERY PLAN {query}"))?;
-                let blanks = vec![rusqlite::types::Value::Null; explained.parameter_count()];
-                let steps = explained.query_map(rusqlite::params_from_iter(blanks), |row| row.get::<_, String>(3))?;
-                plans.push((query, steps.collect::<Result<Vec<_>, _>>()?.join("\n")));
-            }
-            Ok(plans)
-        })
-        .await
-        .unwrap();
-    for (query, plan) in plans {
+    let mut queries = vec![
+        crate::store::inbox::CLAIM_DELIVERIES.to_owned(),
+        crate::store::held::CLAIM_UNMET.to_owned(),
+        crate::store::change::CLAIM_CHANGES.to_owned(),
+        crate::store::outbox::CLAIM_EVENTS.to_owned(),
+    ];
+    let lanes =
+        [crate::store::inbox::DELIVERY_LANES, crate::store::change::CHANGE_LANES, crate::store::outbox::EVENT_LANES];
+    queries.extend(lanes.map(crate::store::lane::Lanes::sql));
+    for (query, plan) in plans(&bench, queries).await {
         for word in ["SCAN inbox", "SCAN change", "SCAN outbox", "TEMP B-TREE"] {
             // The index of held deliveries holds no other row, so its whole is what is asked for.
             let found = plan.replace("SCAN inbox USING INDEX inbox_unmet", "SEARCH");

@@ -162,16 +162,7 @@ async fn counts_outlive_the_rows() {
 #[tokio::test]
 async fn counting_reads_indexes_only() {
     let bench = bench().await;
-    let plans = bench.store.read(|rows| {
-        let mut plans = Vec::new();
-        for query in crate::store::gap::MISSED {
-            let mut explained = rows.db.prepare(&format!("EXPLAIN QUERY PLAN {query}"))?;
-            let steps = explained.raw_query().mapped(|row| row.get::<_, String>(3)).collect::<Result<Vec<_>, _>>()?;
-            plans.push(steps.join("\n"));
-        }
-        Ok(plans)
-    });
-    for plan in plans.await.unwrap() {
+    for (_, plan) in plans(&bench, crate::store::gap::MISSED.map(str::to_owned).to_vec()).await {
         let table = plan.lines().filter(|step| step.contains("change") && !step.contains("COVERING INDEX change_un"));
         assert_eq!(table.count(), 0, "{plan}");
     }

@@ -73,6 +73,18 @@ impl Bench {
     }
 }
 
+/// How SQLite goes about each query, whatever it is asked with.
+async fn plans(bench: &Bench, queries: Vec<String>) -> Vec<(String, String)> {
+    let explain = |rows: &rows::Rows<'_>, query: String| {
+        let mut explained = rows.db.prepare(&format!("EXPLAIN QUERY PLAN {query}"))?;
+        let blanks = vec![rusqlite::types::Value::Null; explained.parameter_count()];
+        let steps = explained.query_map(rusqlite::params_from_iter(blanks), |row| row.get::<_, String>(3))?;
+        let plan = steps.collect::<Result<Vec<_>, _>>()?.join("\n");
+        Ok((query, plan))
+    };
+    bench.store.read(move |rows| queries.into_iter().map(|query| explain(rows, query)).collect()).await.unwrap()
+}
+
 fn incoming(number: u64) -> Incoming {
     Incoming {
         source: "crm".into(),

@@ -183,3 +183,17 @@ async fn audit_gaps_and_what_polls_saw_leave_by_age_and_gaps_are_counted_on() {
     assert_eq!(missed().await, before);
     assert!(bench.store.audit(AuditFilter { limit: 9, ..AuditFilter::default() }).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn what_is_old_or_new_is_found_by_its_time() {
+    let bench = bench().await;
+    let by_time = [&crate::store::sweep::BY_TIME[..], &crate::store::pace::BY_TIME[..]].concat();
+    for (query, plan) in plans(&bench, by_time.into_iter().map(str::to_owned).collect()).await {
+        assert!(!plan.contains("_by_state") && !plan.contains("SCAN "), "{query}\n{plan}");
+    }
+    // Pages of the past follow one another by row.
+    let pages = [crate::store::export::TOLD, crate::store::replay::PAST].map(str::to_owned);
+    for (query, plan) in plans(&bench, pages.to_vec()).await {
+        assert!(plan.contains("INTEGER PRIMARY KEY (rowid>?)") && !plan.contains("TEMP B-TREE"), "{query}\n{plan}");
+    }
+}
