@@ -1,5 +1,7 @@
 //! A sink can only be given hashes: free text of an effect that repeats the contact's own e-mail or phone is a Fault.
 
+use memchr::memchr;
+
 use crate::contract::{Change, Contact, ConversionEvent, CustomValue, Effect, Proposal, UserData};
 
 /// The fewest digits that count as a phone: fewer stand in many honest texts.
@@ -72,7 +74,7 @@ struct Personal<'a> {
 impl Personal<'_> {
     /// An e-mail anywhere in the text, or a text that is a phone but for its punctuation.
     fn is_in(&self, text: &str) -> bool {
-        if !self.emails.is_empty() && text.contains('@') {
+        if !self.emails.is_empty() && memchr(b'@', text.as_bytes()).is_some() {
             let lower = text.to_lowercase();
             let emails = self.emails.iter().map(|email| email.trim().to_lowercase());
             if emails.filter(|email| email.contains('@')).any(|email| lower.contains(&email)) {

@@ -14,6 +14,10 @@ use crate::store::{StoreError, Waiting};
 /// What waits for a time is looked for this often; what arrives is signalled.
 pub(super) const LOOK: Duration = Duration::from_millis(250);
 
+/// A lane that has just worked and found less than a whole batch goes on with the next tick of so many milliseconds, as all such lanes do: what comes
+/// meanwhile is one batch, and what they write is one transaction. A lane that was at rest waits for nothing.
+const TICK_MS: Millis = 20;
+
 /// A lane that could take nothing (another was quicker, a command is under way) is left alone for this long.
 const BREATH: Duration = Duration::from_millis(5);
 
@@ -74,9 +78,11 @@ impl Flow {
         while !self.stopping() {
             // Asked for before looking, so that what arrives in between wakes the loop.
             let woken = wake.notified();
-            match self.waiting(step).await {
+            let waiting = self.waiting(step).await;
+            // One moment for the look and for the sleep behind it: a nap that ended between two would be slept through.
+            let now = self.clock.now_ms();
+            match waiting {
                 Ok(names) => {
-                    let now = self.clock.now_ms();
                     for name in names.into_iter().filter(|name| !self.naps.sleeps(step, name, now)) {
                         let running = busy.entry(name.clone()).or_default();
                         if *running < self.width(step, &name) && lanes.len() < step.lanes() {
@@ -90,7 +96,7 @@ impl Flow {
             tokio::select! {
                 () = woken => {}
                 Some(ended) = lanes.join_next() => ended_one(step, &mut busy, ended),
-                () = tokio::time::sleep(self.until_next(step)) => {}
+                () = tokio::time::sleep(self.until_next(step, now)) => {}
                 () = self.stop.cancelled() => {}
             }
             // Those that ended meanwhile make one look, not one each.
@@ -129,11 +135,16 @@ impl Flow {
         Ok(lanes.into_iter().map(|Waiting { name, .. }| name).collect())
     }
 
-    /// How long until something may be due that nobody signals.
-    fn until_next(&self, step: Step) -> Duration {
-        let now = self.clock.now_ms();
-        let nap = self.naps.next(step, now).map(|until| Duration::from_millis(until.saturating_sub(now).max(1)));
+    /// How long until something may be due that nobody signals, seen from a look at `now`.
+    fn until_next(&self, step: Step, now: Millis) -> Duration {
+        let left = |until: Millis| Duration::from_millis(until.saturating_sub(self.clock.now_ms()).max(1));
+        let nap = self.naps.next(step, now).map(left);
         nap.map_or(LOOK, |nap| nap.min(LOOK))
+    }
+
+    /// Has a lane gather what comes until the next tick.
+    pub(super) fn gather(&self, step: Step, name: &str) {
+        self.naps.nap(step, name, (self.clock.now_ms() / TICK_MS + 1) * TICK_MS);
     }
 
     /// How many lanes a name may have: a connection one, because its memory has one writer; a destination its requests in

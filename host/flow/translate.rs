@@ -66,6 +66,8 @@ impl Flow {
         items.extend(answered.map(|((row, change), answer)| settled(&connection, *row, change, answer)));
         let deliveries = self.deliveries_of(&items).await?;
         let tale = tale::of_translated(&connection, &generation, &items, &kinds, deliveries.as_ref(), began.elapsed());
+        let asks = items.iter().any(|item| !item.commands.is_empty());
+        let moves = items.iter().any(|item| !item.wishes.is_empty() || item.withdrawn_at.is_some());
         let settlement = TranslationSettlement { generation: generation.id, now: self.clock.now_ms(), items };
         for Braked { destination, rule, most } in self.store.settle_translated(settlement).await? {
             let (lane, told) = (format!("destination:{destination}"), format!("more than {most} events in an hour"));
@@ -87,8 +89,12 @@ impl Flow {
             None => {}
         }
         self.wake.ship.notify_one();
-        self.wake.execute.notify_one();
-        self.wake.audience.notify_one();
+        if asks {
+            self.wake.execute.notify_one();
+        }
+        if moves {
+            self.wake.audience.notify_one();
+        }
         Ok(count)
     }
 
