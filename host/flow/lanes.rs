@@ -14,10 +14,6 @@ use crate::store::{StoreError, Waiting};
 /// What waits for a time is looked for this often; what arrives is signalled.
 pub(super) const LOOK: Duration = Duration::from_millis(250);
 
-/// A lane that has just worked and found less than a whole batch goes on with the next tick of so many milliseconds, as all such lanes do: what comes
-/// meanwhile is one batch, and what they write is one transaction. A lane that was at rest waits for nothing.
-const TICK_MS: Millis = 20;
-
 /// A lane that could take nothing (another was quicker, a command is under way) is left alone for this long.
 const BREATH: Duration = Duration::from_millis(5);
 
@@ -140,11 +136,6 @@ impl Flow {
         let left = |until: Millis| Duration::from_millis(until.saturating_sub(self.clock.now_ms()).max(1));
         let nap = self.naps.next(step, now).map(left);
         nap.map_or(LOOK, |nap| nap.min(LOOK))
-    }
-
-    /// Has a lane gather what comes until the next tick.
-    pub(super) fn gather(&self, step: Step, name: &str) {
-        self.naps.nap(step, name, (self.clock.now_ms() / TICK_MS + 1) * TICK_MS);
     }
 
     /// How many lanes a name may have: a connection one, because its memory has one writer; a destination its requests in

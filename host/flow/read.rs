@@ -63,9 +63,6 @@ impl Flow {
             }
             return Ok(0);
         }
-        if count < batch {
-            self.gather(Step::Read, name);
-        }
         let Some(reserved) = self.reserve(Step::Read, &connection, count as u32 * each + once).await? else {
             // Somebody else took the room meanwhile. What was claimed still waits.
             return Ok(0);

@@ -31,9 +31,6 @@ impl Flow {
         };
         let began = Instant::now();
         let count = events.len();
-        if count < limit {
-            self.gather(Step::Ship, name);
-        }
         self.metrics.received(Kind::Sink, name, count);
         let mut items = Vec::with_capacity(count);
         let (mut rows, mut words) = (Vec::with_capacity(count), Vec::with_capacity(count));
