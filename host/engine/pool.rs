@@ -18,9 +18,8 @@ use crate::metrics::{Guest, Instance as Counted};
 /// How many calls an instance serves before a fresh one takes its place: what a guest leaks is bounded.
 const CALLS: u32 = 1_000;
 
-/// How many idle instances of one component are kept for the next calls: as many lanes may end at once, and a fresh instance costs as much as some
-/// calls.
-const IDLE: usize = 16;
+/// How many idle instances of one component are kept for the next calls.
+const IDLE: usize = 8;
 
 /// The instances of one component whose exports are `B`.
 pub(super) struct Pool<B> {

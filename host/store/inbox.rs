@@ -124,8 +124,7 @@ impl Store {
     pub async fn put(&self, incoming: Incoming) -> Result<Put, StoreError> {
         let weight =
             incoming.body.len() + incoming.headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
-        // One that cannot be stored leaves at most a key for its location, which the next one uses.
-        self.append("put", weight, move |rows| rows.put(&incoming)).await
+        self.write("put", weight, move |rows| rows.put(&incoming)).await
     }
 
     /// Gives the deliveries held for a location to a connection. Returns how many.

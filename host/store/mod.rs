@@ -223,26 +223,6 @@ impl Store {
         weight: usize,
         step: impl FnOnce(&Rows<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.step(name, weight, true, step).await
-    }
-
-    /// The same of a step that leaves nothing behind that has to be undone where it fails. The writer copies no page for it.
-    async fn append<T: Send + 'static>(
-        &self,
-        name: &'static str,
-        weight: usize,
-        step: impl FnOnce(&Rows<'_>) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        self.step(name, weight, false, step).await
-    }
-
-    async fn step<T: Send + 'static>(
-        &self,
-        name: &'static str,
-        weight: usize,
-        undoes: bool,
-        step: impl FnOnce(&Rows<'_>) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         let run: writer::Run = Box::new(move |rows| {
             let result = rows.and_then(step);
@@ -251,7 +231,7 @@ impl Store {
             (failed, Box::new(move |committed: Result<(), StoreError>| drop(reply.send(committed.and(result)))))
         });
         let jobs = self.0.jobs.as_ref().ok_or(StoreError::Closed)?;
-        jobs.send(Job::Step(Step { name, weight, undoes, run })).await.map_err(|_| StoreError::Closed)?;
+        jobs.send(Job::Step(Step { name, weight, run })).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 

@@ -85,7 +85,7 @@ const WHOLE: &str = "SELECT done_at / ?2 * ?2, done_at - came_at
 
 /// The queries above that go by time.
 #[cfg(test)]
-pub(super) const BY_TIME: [&str; 5] = [READ, UNREAD, TRANSLATED, UNTRANSLATED, SHIPPED];
+pub(super) const BY_TIME: [&str; 6] = [READ, UNREAD, TRANSLATED, UNTRANSLATED, SHIPPED, WHOLE];
 
 impl Rows<'_> {
     fn pace(&self, since: Millis, of_ms: Millis) -> Result<BTreeMap<Millis, Stretch>, StoreError> {

@@ -38,8 +38,6 @@ pub(super) struct Step {
     pub(super) name: &'static str,
     /// Roughly how many bytes it writes.
     pub(super) weight: usize,
-    /// Whether what it did is undone where it fails.
-    pub(super) undoes: bool,
     /// The step itself.
     pub(super) run: Run,
 }
@@ -108,8 +106,7 @@ impl Writer {
                 answers.push((job.run)(Err(error.clone())).1);
                 continue;
             }
-            let (failed, answer) =
-                if job.undoes { self.step(job.run) } else { (job.run)(Ok(&Rows { db: &self.db, keys: &self.keys })) };
+            let (failed, answer) = self.step(job.run);
             full |= failed.as_ref().is_some_and(StoreError::is_full);
             answers.push(answer);
             // SQLite gives the whole transaction up when some writes fail; then none of its steps has happened.

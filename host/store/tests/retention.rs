@@ -189,7 +189,9 @@ async fn what_is_old_or_new_is_found_by_its_time() {
     let bench = bench().await;
     let by_time = [&crate::store::sweep::BY_TIME[..], &crate::store::pace::BY_TIME[..]].concat();
     for (query, plan) in plans(&bench, by_time.into_iter().map(str::to_owned).collect()).await {
-        assert!(!plan.contains("_by_state") && !plan.contains("SCAN "), "{query}\n{plan}");
+        // What a query inside found is read whole.
+        let tables = plan.replace("SCAN (subquery", "");
+        assert!(!tables.contains("_by_state") && !tables.contains("SCAN "), "{query}\n{plan}");
     }
     // Pages of the past follow one another by row.
     let pages = [crate::store::export::TOLD, crate::store::replay::PAST].map(str::to_owned);
