@@ -1,7 +1,5 @@
 //! A sink can only be given hashes: free text of an effect that repeats the contact's own e-mail or phone is a Fault.
 
-use memchr::memchr;
-
 use crate::contract::{Change, Contact, ConversionEvent, CustomValue, Effect, Proposal, UserData};
 
 /// The fewest digits that count as a phone: fewer stand in many honest texts.
@@ -74,7 +72,7 @@ struct Personal<'a> {
 impl Personal<'_> {
     /// An e-mail anywhere in the text, or a text that is a phone but for its punctuation.
     fn is_in(&self, text: &str) -> bool {
-        if !self.emails.is_empty() && memchr(b'@', text.as_bytes()).is_some() {
+        if !self.emails.is_empty() && text.contains('@') {
             let lower = text.to_lowercase();
             let emails = self.emails.iter().map(|email| email.trim().to_lowercase());
             if emails.filter(|email| email.contains('@')).any(|email| lower.contains(&email)) {
@@ -83,26 +81,34 @@ impl Personal<'_> {
         }
         let is_number =
             text.len() >= PHONE_DIGITS && text.len() <= 40 && !text.bytes().any(|byte| byte.is_ascii_alphabetic());
-        is_number && self.is_phone(&digits(text))
+        is_number && self.is_phone(text)
     }
 
     fn is_number(&self, number: f64) -> bool {
         number.fract() == 0.0 && number >= 1e6 && self.is_phone(&format!("{number:.0}"))
     }
 
-    fn is_phone(&self, number: &str) -> bool {
-        let phones = || self.phones.iter().map(|phone| digits(phone)).filter(|phone| phone.len() >= PHONE_DIGITS);
-        // With and without the country code: the shorter ends the longer.
-        number.len() >= PHONE_DIGITS
-            && phones().any(|phone| phone.ends_with(number) || number.ends_with(phone.as_str()))
+    /// Whether the digits of `text` are a phone's, with or without the country code: the shorter ends the longer.
+    fn is_phone(&self, text: &str) -> bool {
+        self.phones.iter().any(|phone| {
+            let mut pairs = digits_from_end(text).zip(digits_from_end(phone));
+            // The last digit tells nearly every text from a phone.
+            pairs.next().is_some_and(|(one, other)| one == other) && {
+                let count = digits(text).count().min(digits(phone).count());
+                count >= PHONE_DIGITS && pairs.take(count - 1).all(|(one, other)| one == other)
+            }
+        })
     }
 }
 
 /// The digits, without the zeros they begin with.
-fn digits(text: &str) -> String {
-    let mut digits = String::with_capacity(text.len());
-    digits.extend(text.bytes().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0').map(char::from));
-    digits
+fn digits(text: &str) -> impl Iterator<Item = u8> {
+    text.bytes().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0')
+}
+
+/// All digits, the last one first.
+fn digits_from_end(text: &str) -> impl Iterator<Item = u8> {
+    text.bytes().rev().filter(u8::is_ascii_digit)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::scan::any_byte;
+use crate::scan::{all_bytes, any_byte, position};
 use crate::types::{Attribution, Contact};
 
 /// Why a value was left out.
@@ -54,7 +54,7 @@ pub fn fbc(contact: &Contact) -> Option<Result<String, Reason>> {
 /// The browser's id as Meta writes it into its `_fbp` cookie.
 pub fn fbp(contact: &Contact) -> Option<Result<String, Reason>> {
     latest(contact, |touch| {
-        let is_random = |part: &str| part.len() <= 20 && part.bytes().all(|byte| byte.is_ascii_digit());
+        let is_random = |part: &str| part.len() <= 20 && all_bytes(part, |byte| byte.is_ascii_digit());
         visible(&touch.fbp).map(|fbp| is_cookie(fbp, is_random).then(|| fbp.to_owned()).ok_or("not a well-formed fbp"))
     })
 }
@@ -98,17 +98,16 @@ pub fn user_agent(contact: &Contact) -> Option<Result<String, Reason>> {
 pub fn page(contact: &Contact) -> Option<Result<String, Reason>> {
     latest(contact, |touch| {
         visible(&touch.url).map(|raw| {
-            let end = raw.bytes().position(|byte| byte == b'?' || byte == b'#');
+            let end = position(raw, |byte| byte == b'?' || byte == b'#');
             let page = end.map_or(raw, |end| &raw[..end]);
             let (scheme, rest) = cut(page, b':').ok_or("not an absolute web address")?;
             let rest = rest.strip_prefix("//").ok_or("not an absolute web address")?;
             let host = cut(rest, b'/').map_or(rest, |(host, _)| host);
             let sound = (scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http"))
                 && !host.is_empty()
-                && !host.as_bytes().contains(&b'@')
+                && !any_byte(host, |byte| byte == b'@')
                 && page.len() <= 2048
-                && !holds_control(page)
-                && !holds_space(page);
+                && !holds_space_or_control(page);
             sound.then(|| page.to_owned()).ok_or("not an absolute web address")
         })
     })
@@ -120,12 +119,13 @@ fn visible(text: &Option<String>) -> Option<&str> {
 
 /// What stands before and after a byte of ASCII. Texts are short here: the library's own search, by words of memory, does not pay.
 fn cut(text: &str, byte: u8) -> Option<(&str, &str)> {
-    let at = text.bytes().position(|found| found == byte)?;
+    let at = position(text, |found| found == byte)?;
     Some((&text[..at], &text[at + 1..]))
 }
 
-fn holds_space(text: &str) -> bool {
-    any_byte(text, |byte| byte <= b' ' || !byte.is_ascii()) && text.chars().any(char::is_whitespace)
+fn holds_space_or_control(text: &str) -> bool {
+    any_byte(text, |byte| byte <= b' ' || byte == 0x7f || !byte.is_ascii())
+        && text.chars().any(|c| c.is_whitespace() || c.is_control())
 }
 
 fn holds_control(text: &str) -> bool {
@@ -142,7 +142,7 @@ fn is_cookie(text: &str, is_id: impl Fn(&str) -> bool) -> bool {
     index.len() == 1
         && index.bytes().all(|byte| byte.is_ascii_digit())
         && millis.len() <= 14
-        && millis.bytes().all(|byte| byte.is_ascii_digit())
+        && all_bytes(millis, |byte| byte.is_ascii_digit())
         && millis.parse().is_ok_and(is_millis)
         && !id.is_empty()
         && is_id(id)
@@ -155,7 +155,7 @@ fn is_millis(at: u64) -> bool {
 }
 
 fn is_click_id(id: &str) -> bool {
-    (1..=500).contains(&id.len()) && id.bytes().all(is_base64url)
+    (1..=500).contains(&id.len()) && all_bytes(id, is_base64url)
 }
 
 fn is_base64url(byte: u8) -> bool {

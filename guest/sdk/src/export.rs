@@ -74,6 +74,16 @@ impl<M: Mapper> Default for Held<M> {
     }
 }
 
+/// Natively nobody hands over: see the allocator.
+///
+/// # Safety
+/// None is needed here.
+#[cfg(not(target_family = "wasm"))]
+#[expect(unsafe_code, reason = "its like in a component is unsafe")]
+pub unsafe fn with_received<T, R>(received: Vec<T>, work: impl FnOnce(&[T]) -> R) -> R {
+    work(&received)
+}
+
 /// Makes a component of a [`Mapper`]. Natively it does nothing, so a mapper's own tests need no WebAssembly.
 #[macro_export]
 macro_rules! export {
@@ -85,13 +95,15 @@ macro_rules! export {
 
             impl $crate::bindings::exports::convey::pipeline::mapper::Guest for Component {
                 fn configure(settings: String) -> Result<$crate::Understanding, Vec<$crate::types::Problem>> {
-                    HELD.configure(&settings)
+                    // SAFETY: the call begins here, and so does the other one of a mapper.
+                    unsafe { $crate::with_received(vec![settings], |settings| HELD.configure(&settings[0])) }
                 }
 
                 fn translate(
                     changes: Vec<$crate::types::Change>,
                 ) -> Vec<Result<Vec<$crate::types::Proposal>, $crate::types::Skip>> {
-                    HELD.translate(&changes)
+                    // SAFETY: the same.
+                    unsafe { $crate::with_received(changes, |changes| HELD.translate(changes)) }
                 }
             }
 

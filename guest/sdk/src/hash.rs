@@ -2,6 +2,7 @@
 
 use sha2::block_api::compress256;
 
+use crate::short;
 use crate::types::Hashed;
 
 /// The hash of nothing yet (FIPS 180-4, §5.3.3).
@@ -18,7 +19,7 @@ pub fn sha256(normalised: &str) -> Hashed {
 
 /// Writes the end of a message of `length` bytes: what is left of it, a one bit, zeros, and its length in bits (FIPS 180-4, §5.1.1).
 fn close(end: &mut [u8], rest: &[u8], length: usize) {
-    end[..rest.len()].copy_from_slice(rest);
+    short::copy(end, rest);
     end[rest.len()] = 0x80;
     let size = end.len() - 8;
     end[size..].copy_from_slice(&(length as u64 * 8).to_be_bytes());
@@ -28,7 +29,9 @@ fn close(end: &mut [u8], rest: &[u8], length: usize) {
 fn digest(message: &[u8]) -> [u32; 8] {
     let mut state = INITIAL;
     let (blocks, rest) = message.as_chunks::<64>();
-    compress256(&mut state, blocks);
+    if !blocks.is_empty() {
+        compress256(&mut state, blocks);
+    }
     let mut last = [[0; 64]; 2];
     let last = &mut last[..if rest.len() <= SHORT { 1 } else { 2 }];
     close(last.as_flattened_mut(), rest, message.len());
@@ -63,14 +66,20 @@ pub fn looks_like_md5(raw: &str) -> bool {
 /// The first `digits` hex digits of the SHA-256 of the parts, each closed by a zero byte so that parts cannot run
 /// together.
 pub fn fingerprint(parts: &[&str], digits: usize) -> String {
-    let mut message = Vec::with_capacity(parts.iter().map(|part| part.len() + 1).sum());
+    let length = parts.iter().map(|part| part.len() + 1).sum();
+    let (mut small, mut large) = ([0; 128], Vec::new());
+    let message = if length <= small.len() {
+        &mut small[..length]
+    } else {
+        large.resize(length, 0);
+        &mut large[..]
+    };
+    let mut at = 0;
     for part in parts {
-        message.extend_from_slice(part.as_bytes());
-        message.push(0);
+        short::copy(&mut message[at..], part.as_bytes());
+        at += part.len() + 1;
     }
-    let mut hex = hex(digest(&message));
-    hex.truncate(digits);
-    hex
+    hex(digest(message), digits)
 }
 
 fn from_words([a, b, c, d, e, f, g, h]: [u32; 8]) -> Hashed {
@@ -80,15 +89,25 @@ fn from_words([a, b, c, d, e, f, g, h]: [u32; 8]) -> Hashed {
 /// As 64 lowercase hex digits.
 pub fn to_hex(hashed: Hashed) -> String {
     let Hashed { a, b, c, d, e, f, g, h } = hashed;
-    hex([a, b, c, d, e, f, g, h])
+    hex([a, b, c, d, e, f, g, h], 64)
 }
 
-fn hex(words: [u32; 8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let nibbles = words.into_iter().flat_map(|word| (0..8).map(move |at| (word >> (28 - 4 * at)) as usize & 15));
-    let mut hex = String::with_capacity(64);
-    hex.extend(nibbles.map(|nibble| char::from(DIGITS[nibble])));
-    hex
+fn hex(words: [u32; 8], digits: usize) -> String {
+    let letters = words.map(|word| eight_digits(word).to_be_bytes());
+    let letters = &letters.as_flattened()[..digits.min(64)];
+    std::str::from_utf8(letters).expect("hex digits are ASCII").to_owned()
+}
+
+/// The hex digits of a word as ASCII, all eight at once.
+fn eight_digits(word: u32) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let apart = |word: u64, shift: u32, keeps: u64| (word | word << shift) & keeps;
+    let word = apart(u64::from(word), 16, 0x0000_ffff_0000_ffff);
+    let word = apart(word, 8, 0x00ff_00ff_00ff_00ff);
+    let values = apart(word, 4, 0x0f * EACH);
+    // What is ten or more reaches 16 when six is added, and is a letter.
+    let is_letter = (values + 6 * EACH) >> 4 & EACH;
+    values + u64::from(b'0') * EACH + is_letter * u64::from(b'a' - b'0' - 10)
 }
 
 #[cfg(test)]

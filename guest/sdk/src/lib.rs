@@ -28,7 +28,7 @@ pub mod click;
 mod event;
 mod export;
 pub mod hash;
-#[cfg(target_family = "wasm")]
+#[cfg(any(target_family = "wasm", test))]
 mod heap;
 pub mod identity;
 pub mod normalise;
@@ -36,12 +36,19 @@ pub mod prelude;
 pub mod samples;
 mod scan;
 mod settings;
+mod short;
 mod skip;
 pub mod trigger;
 pub mod user_data;
 
 pub use bindings::convey::pipeline::types;
 pub use event::{Event, event_id};
+#[cfg(not(target_family = "wasm"))]
+#[doc(hidden)]
+pub use export::with_received;
 pub use export::{Held, Mapper, Understanding};
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+pub use heap::with_received;
 pub use settings::no_settings;
 pub use user_data::Person;

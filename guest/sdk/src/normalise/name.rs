@@ -6,6 +6,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use super::fold::{is_invisible, is_placeholder, is_western};
+use crate::scan::all_bytes;
 
 /// Lowercase letters, marks and digits in composed form; no spaces, punctuation or symbols. Accents and scripts stay as they
 /// are, in UTF-8 (Meta's `valéry`, `정`). Nothing for placeholders.
@@ -13,8 +14,10 @@ pub fn name(raw: &str) -> Option<Cow<'_, str>> {
     if is_placeholder(raw) {
         return None;
     }
-    let name = if raw.bytes().all(|byte| byte.is_ascii_lowercase()) {
+    let name = if all_bytes(raw, |byte| byte.is_ascii_lowercase()) {
         Cow::Borrowed(raw)
+    } else if all_bytes(raw, |byte| byte.is_ascii_alphabetic()) {
+        Cow::Owned(raw.to_ascii_lowercase())
     } else {
         Cow::Owned(letters_and_marks(raw))
     };

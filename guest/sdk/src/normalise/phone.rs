@@ -4,6 +4,8 @@ mod plain;
 
 use rlibphonenumber::{CountryCodeSource, PHONE_NUMBER_UTIL, PhoneNumber, Region};
 
+use crate::scan::all_bytes;
+
 use plain::Plain;
 
 /// The digits of the E.164 number with its country code and without `+`, extension or trunk zero. A number without a country
@@ -33,6 +35,9 @@ fn parse(number: &str, region: Option<&str>) -> Option<PhoneNumber> {
 /// The number before `ext. 9` or `x9`; nothing when letters stand anywhere else.
 fn without_extension(raw: &str) -> Option<&str> {
     let number = raw.strip_prefix("tel:").unwrap_or(raw).trim_start();
+    if all_bytes(number, |byte| byte.is_ascii() && !byte.is_ascii_alphabetic()) {
+        return Some(number);
+    }
     let Some(at) = number.find(char::is_alphabetic) else { return Some(number) };
     let (number, tail) = number.split_at(at);
     let word = tail.split(|c: char| !c.is_alphabetic()).next()?;

@@ -6,6 +6,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::fold::{is_placeholder, letters, without_brackets};
 use super::table;
+use crate::scan::all_bytes;
 
 const US_STATES: &str = include_str!("states_us.txt");
 const CA_PROVINCES: &str = include_str!("provinces_ca.txt");
@@ -58,7 +59,7 @@ fn region_name(raw: &str) -> Option<String> {
 pub fn postal_code(raw: &str, country: Option<&str>) -> Option<Cow<'static, str>> {
     let code = letters_and_digits(raw);
     if country == Some("us") {
-        return zip(raw, &code).map(Cow::Owned);
+        return zip(raw, code).map(Cow::Owned);
     }
     let sound = code.len() >= 3 && code.bytes().any(|byte| matches!(byte, b'1'..=b'9'));
     sound.then_some(Cow::Owned(code))
@@ -76,12 +77,12 @@ fn letters_and_digits(raw: &str) -> String {
 }
 
 /// `2139` → `02139`; `94035-1234`, `94035 1234` and `940351234` → `94035`.
-fn zip(raw: &str, code: &str) -> Option<String> {
-    if !code.bytes().all(|byte| byte.is_ascii_digit()) {
+fn zip(raw: &str, code: String) -> Option<String> {
+    if !all_bytes(&code, |byte| byte.is_ascii_digit()) {
         return None;
     }
     let five = match code.len() {
-        5 => code.to_owned(),
+        5 => code,
         3 | 4 => format!("{code:0>5}"),
         // The last four are the add-on; a lost zero leaves seven or eight in all.
         7..=9 if code.len() == 9 || raw.contains(['-', ' ']) || code.len() == 8 => {

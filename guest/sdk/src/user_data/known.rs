@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 
 use crate::click::Reason;
+use crate::short;
 use crate::types::Hashed;
 
 /// What is remembered. People's own names, addresses and numbers are not: they stay no longer than their batch.
@@ -75,7 +76,7 @@ pub(super) fn hash(
 /// The name with zeros behind it, unless it is too long.
 fn padded(raw: &str) -> Option<[u8; LONGEST]> {
     let mut padded = [0; LONGEST];
-    padded.get_mut(..raw.len())?.copy_from_slice(raw.as_bytes());
+    short::copy(padded.get_mut(..raw.len())?, raw.as_bytes());
     Some(padded)
 }
 
