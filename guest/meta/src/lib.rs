@@ -18,6 +18,7 @@ pub mod exchange;
 pub mod halving;
 // The allocator is a mapper's as well; mappers are written outside of this workspace, so it lives with what their authors import.
 #[cfg(target_family = "wasm")]
+#[expect(dead_code, reason = "a mapper alone is lent what it is handed, and lets go of it whole")]
 #[path = "../../sdk/src/heap.rs"]
 mod heap;
 #[cfg(target_family = "wasm")]

@@ -29,6 +29,7 @@ fn close(end: &mut [u8], rest: &[u8], length: usize) {
 fn digest(message: &[u8]) -> [u32; 8] {
     let mut state = INITIAL;
     let (blocks, rest) = message.as_chunks::<64>();
+    // Most messages have no whole block, and the call alone costs something.
     if !blocks.is_empty() {
         compress256(&mut state, blocks);
     }
@@ -67,6 +68,7 @@ pub fn looks_like_md5(raw: &str) -> bool {
 /// together.
 pub fn fingerprint(parts: &[&str], digits: usize) -> String {
     let length = parts.iter().map(|part| part.len() + 1).sum();
+    // What is fingerprinted seldom needs memory of its own.
     let (mut small, mut large) = ([0; 128], Vec::new());
     let message = if length <= small.len() {
         &mut small[..length]

@@ -11,61 +11,12 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
-use std::ptr::null_mut;
 
-/// Every piece is aligned to so many bytes.
-const STEP: usize = 16;
-/// The largest piece that is cut from a chunk: a contact's JSON is smaller.
-const LARGEST: usize = 2 * 1024;
-/// A chunk's size, and what it is aligned to: a piece's address tells its chunk.
-const CHUNK: usize = 16 * 1024;
-/// How many chunks are asked of the standard allocator at a time.
-const CHUNKS: usize = 4;
+use pieces::{Pieces, room};
 
-/// What a chunk begins with.
-#[repr(C, align(16))]
-struct Chunk {
-    /// How many of its pieces are in use.
-    live: usize,
-    /// The next one of the list it is in.
-    next: *mut Chunk,
-    /// Whether its pieces were handed over for the call that goes on.
-    is_received: bool,
-}
-
-/// A chunk that is being cut.
-#[derive(Clone, Copy)]
-struct Cut {
-    chunk: *mut Chunk,
-    /// Where the next piece begins.
-    fresh: *mut u8,
-    /// How much is left from there.
-    left: usize,
-}
-
-#[derive(Clone, Copy)]
-enum Stage {
-    /// No call said yet where it begins.
-    Unknown,
-    /// The next thing the host asks for is the first it hands over for another call.
-    Waiting,
-    /// The host hands over, and values are made of it. What was being cut before, and how many large pieces were in use.
-    Receiving { kept: Cut, large: usize },
-    /// The call goes on.
-    Working,
-}
-
-/// The chunk that is being cut, and those that wait.
-struct Pieces {
-    cut: Cut,
-    /// Chunks without a piece in use.
-    spare: *mut Chunk,
-    /// Chunks of what was handed over.
-    received: *mut Chunk,
-    stage: Stage,
-    /// How many pieces of the standard allocator are in use.
-    large: usize,
-}
+// Named by its path: the source and the sink take this file into their own crates.
+#[path = "heap/pieces.rs"]
+mod pieces;
 
 struct Heap(UnsafeCell<Pieces>);
 
@@ -76,166 +27,6 @@ unsafe impl Sync for Heap {}
 #[cfg(target_family = "wasm")]
 #[global_allocator]
 static HEAP: Heap = Heap(UnsafeCell::new(Pieces::NONE));
-
-/// The room a piece takes in a chunk, if it is cut from one.
-#[inline]
-fn room(layout: Layout) -> Option<usize> {
-    (layout.size() <= LARGEST && layout.align() <= STEP).then(|| layout.size().next_multiple_of(STEP))
-}
-
-impl Cut {
-    const NONE: Self = Self { chunk: null_mut(), fresh: null_mut(), left: 0 };
-
-    /// All of a chunk.
-    fn whole(chunk: *mut Chunk) -> Self {
-        let head = size_of::<Chunk>();
-        Self { chunk, fresh: chunk.cast::<u8>().wrapping_add(head), left: CHUNK - head }
-    }
-}
-
-impl Pieces {
-    const NONE: Self =
-        Self { cut: Cut::NONE, spare: null_mut(), received: null_mut(), stage: Stage::Unknown, large: 0 };
-
-    /// # Safety
-    /// `size` is a multiple of [`STEP`], no more than [`LARGEST`].
-    #[inline(always)]
-    unsafe fn take(&mut self, size: usize) -> *mut u8 {
-        if self.cut.left < size && !self.begin() {
-            return null_mut();
-        }
-        let piece = self.cut.fresh;
-        // SAFETY: that much of the chunk is left, so there is a chunk.
-        unsafe {
-            self.cut.fresh = piece.add(size);
-            (*self.cut.chunk).live += 1;
-        }
-        self.cut.left -= size;
-        piece
-    }
-
-    /// # Safety
-    /// `piece` came from [`Self::take`] of this `size`, and nobody uses it any more.
-    #[inline(always)]
-    unsafe fn give_back(&mut self, piece: *mut u8, size: usize) {
-        let chunk = piece.map_addr(|address| address & !(CHUNK - 1)).cast::<Chunk>();
-        // SAFETY: every chunk is aligned to its size and begins with its head.
-        let live = unsafe {
-            (*chunk).live -= 1;
-            (*chunk).live
-        };
-        if live == 0 {
-            // SAFETY: it is a chunk, and no piece of it is in use.
-            unsafe { self.emptied(chunk) };
-        } else if piece.wrapping_add(size) == self.cut.fresh {
-            // The last one that was cut, as what lives briefly is: it is cut again.
-            self.cut.fresh = piece;
-            self.cut.left += size;
-        }
-    }
-
-    /// Grows or shrinks the last piece that was cut where it is, if this is it and there is room.
-    #[inline]
-    fn resize(&mut self, piece: *mut u8, from: usize, to: usize) -> bool {
-        let is_last = piece.wrapping_add(from) == self.cut.fresh && self.cut.left + from >= to;
-        if is_last {
-            self.cut.fresh = piece.wrapping_add(to);
-            self.cut.left = self.cut.left + from - to;
-        }
-        is_last
-    }
-
-    /// # Safety
-    /// `chunk` is one, and none of its pieces is in use.
-    unsafe fn emptied(&mut self, chunk: *mut Chunk) {
-        if chunk == self.cut.chunk {
-            self.cut = Cut::whole(chunk);
-            return;
-        }
-        if let Stage::Receiving { kept, .. } = &mut self.stage
-            && chunk == kept.chunk
-        {
-            *kept = Cut::whole(chunk);
-            return;
-        }
-        // SAFETY: the caller's. What was handed over is in a list already.
-        unsafe {
-            if !(*chunk).is_received {
-                (*chunk).next = self.spare;
-                self.spare = chunk;
-            }
-        }
-    }
-
-    /// Begins another chunk; whether there is one.
-    #[cold]
-    fn begin(&mut self) -> bool {
-        if self.spare.is_null() {
-            // SAFETY: the layout is not empty, and its alignment a power of two.
-            let fresh = unsafe { System.alloc(Layout::from_size_align_unchecked(CHUNKS * CHUNK, CHUNK)) };
-            if fresh.is_null() {
-                return false;
-            }
-            for at in (0..CHUNKS).rev() {
-                // SAFETY: so many chunks were asked for, aligned to the size of one.
-                unsafe {
-                    let chunk = fresh.add(at * CHUNK).cast::<Chunk>();
-                    chunk.write(Chunk { live: 0, next: self.spare, is_received: false });
-                    self.spare = chunk;
-                }
-            }
-        }
-        let chunk = self.spare;
-        // SAFETY: a spare chunk is one.
-        unsafe {
-            self.spare = (*chunk).next;
-            if let Stage::Receiving { .. } = self.stage {
-                ((*chunk).is_received, (*chunk).next) = (true, self.received);
-                self.received = chunk;
-            }
-        }
-        self.cut = Cut::whole(chunk);
-        true
-    }
-
-    /// From here on the host hands over.
-    #[cold]
-    fn receive(&mut self) {
-        self.stage = Stage::Receiving { kept: self.cut, large: self.large };
-        self.cut = Cut::NONE;
-    }
-
-    /// From here on the call goes on; how many large pieces were handed over for it, if anything was.
-    fn work(&mut self) -> Option<usize> {
-        let Stage::Receiving { kept, large } = self.stage else { return None };
-        self.cut = kept;
-        self.stage = Stage::Working;
-        Some(self.large - large)
-    }
-
-    /// The call is over.
-    ///
-    /// # Safety
-    /// If `all`, nobody uses any piece of what was handed over any more.
-    unsafe fn end(&mut self, all: bool) {
-        self.stage = Stage::Waiting;
-        let mut chunk = std::mem::replace(&mut self.received, null_mut());
-        while !chunk.is_null() {
-            // SAFETY: the list holds chunks; what is in use of one is counted, unless nothing is.
-            unsafe {
-                let next = (*chunk).next;
-                (*chunk).is_received = false;
-                if all {
-                    (*chunk).live = 0;
-                }
-                if (*chunk).live == 0 {
-                    self.emptied(chunk);
-                }
-                chunk = next;
-            }
-        }
-    }
-}
 
 // What is not inlined here is a call more for every piece, and each call looks at the host's clock.
 // SAFETY: a piece is as large and as aligned as was asked, and is not cut again while it is in use.
@@ -300,8 +91,8 @@ impl Heap {
         let large = unsafe { (*self.0.get()).work() };
         let answer = work(&received);
         // Large pieces are in no chunk: where there are more than the list itself, all is freed one by one.
-        let list = Layout::array::<T>(received.capacity()).ok().filter(|list| room(*list).is_none());
-        let all = large == Some(usize::from(list.is_some()));
+        let is_list_large = Layout::array::<T>(received.capacity()).is_ok_and(|list| room(list).is_none());
+        let all = large == Some(usize::from(is_list_large));
         if all {
             // SAFETY: nothing is as long as nothing. What it held is never dropped, and its pieces are let go of below.
             unsafe { received.set_len(0) };
@@ -340,10 +131,7 @@ unsafe extern "C" fn cabi_realloc(old: *mut u8, old_length: usize, align: usize,
         return std::ptr::without_provenance_mut(align);
     }
     // SAFETY: there is one thread, and nothing below allocates from here.
-    let pieces = unsafe { &mut *HEAP.0.get() };
-    if let Stage::Waiting = pieces.stage {
-        pieces.receive();
-    }
+    unsafe { (*HEAP.0.get()).asked() };
     // SAFETY: the caller promises that `align` is a power of two, and nothing is as long as to overflow.
     sure(unsafe { HEAP.alloc(Layout::from_size_align_unchecked(length, align)) })
 }
@@ -372,6 +160,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::pieces::CHUNK;
     use super::*;
 
     /// Pieces in use, each full of a byte of its own.
@@ -449,7 +238,7 @@ mod tests {
     /// A batch as the host hands it over: texts, the longest of so many bytes, in a list.
     fn handed_over(used: &mut Used, longest: usize) -> (Vec<usize>, BTreeSet<usize>) {
         // SAFETY: there is one thread.
-        unsafe { (*used.heap.0.get()).receive() };
+        unsafe { (*used.heap.0.get()).asked() };
         let chunks = (0..500).map(|number| used.add(longest * (number % 20 + 1) / 20).addr() / CHUNK).collect();
         (vec![0; 3], chunks)
     }
@@ -457,6 +246,8 @@ mod tests {
     #[test]
     fn what_was_handed_over_is_let_go_of_whole_and_nothing_else_is() {
         let mut used = Used::none();
+        // SAFETY: nothing was handed over for the first call.
+        unsafe { used.heap.with_received(vec![0; 3], |_| ()) };
         let mut known = BTreeSet::new();
         for round in 0..20 {
             used.add(100);
