@@ -12,7 +12,7 @@ use crate::contact::{contact, tags};
 use crate::fact::{Fact, Place};
 use crate::fields;
 use crate::memory::Memory;
-use crate::settings::Settings;
+use crate::settings::{ContactFrom, Settings};
 use crate::sight::seen;
 use crate::tags::{TagMemory, same, tagged};
 use crate::time;
@@ -50,10 +50,16 @@ pub fn answer(
     let at = webhook.happened_at(received_at);
     let facts = match &webhook.said {
         Said::ContactCreated => created(scene, memory, webhook, &person, at),
-        Said::ContactUpdated => updated(scene, memory, &person, at),
+        Said::ContactUpdated => updated(scene, memory, webhook, &person, at),
         Said::ContactDeleted => verb(&mut memory.contact, "deleted", "contact", "", at, Trigger::ContactDeleted),
-        Said::TagsUpdated => retagged(scene, memory, tags(&webhook.body), at),
-        Said::ConsentUpdated => consented(scene, memory, &webhook.body, at),
+        Said::TagsUpdated => {
+            sight(scene, memory, webhook, &person, at);
+            retagged(scene, memory, tags(&webhook.body), at)
+        }
+        Said::ConsentUpdated => {
+            sight(scene, memory, webhook, &person, at);
+            consented(scene, memory, &webhook.body, at)
+        }
         Said::Seen | Said::Swept => seen(scene, memory, webhook, at),
         other => belonging(memory, other, &webhook.kind, at),
     }?;
@@ -119,6 +125,32 @@ pub fn person(scene: &Scene<'_>, webhook: &Webhook, id: &str) -> Contact {
     person
 }
 
+/// First sight of a contact by a webhook of it: what it speaks of is remembered as it was then, because the contact fetched may have moved on
+/// since, and what moved on is yet to be told. What the webhook is sent for is its own answer's to remember.
+fn sight(scene: &Scene<'_>, memory: &mut Memory, webhook: &Webhook, person: &Contact, at: u64) {
+    if scene.fetched.is_none() {
+        return;
+    }
+    let from = scene.settings.contact_from;
+    let known_at = at.max(person.created_at.unwrap_or(0));
+    // The contact of another webhook is not dated, and all of them spell alike.
+    let moved_on = person.updated_at.map_or(from == ContactFrom::Webhook, |updated| updated > known_at);
+    if !moved_on {
+        memory.fields.get_or_insert_with(|| fields::fields(person, from));
+        return;
+    }
+    let body = &webhook.body;
+    memory
+        .fields
+        .get_or_insert_with(|| fields::at_webhook(&Contact { id: person.id.clone(), ..contact(body) }, person, from));
+    if webhook.said != Said::TagsUpdated && memory.tags.is_none() {
+        memory.tags = Some(TagMemory::baseline(memory.own.applied(tags(body), at), at));
+    }
+    if webhook.said != Said::ConsentUpdated && memory.consent.latest.is_empty() && consent::is_whole(body) {
+        memory.consent.rest(&consent::mark(&consent::consent(body)), at);
+    }
+}
+
 fn created(
     scene: &Scene<'_>,
     memory: &mut Memory,
@@ -127,18 +159,7 @@ fn created(
     at: u64,
 ) -> Result<Vec<Fact>, Silence> {
     let told = verb(&mut memory.contact, "created", "contact", "", at, Trigger::ContactCreated);
-    if scene.fetched.is_some() && memory.fields.is_none() {
-        let moved_on = person.updated_at.is_none_or(|updated| updated > at.max(person.created_at.unwrap_or(0)));
-        memory.fields = Some(if moved_on {
-            fields::at_creation(
-                &Contact { id: person.id.clone(), ..contact(&webhook.body) },
-                person,
-                scene.settings.contact_from,
-            )
-        } else {
-            fields::fields(person, scene.settings.contact_from)
-        });
-    }
+    sight(scene, memory, webhook, person, at);
     if memory.consent.latest.is_empty() {
         memory.consent.rest(&consent::mark(&consent::consent(&webhook.body)), at);
     }
@@ -157,10 +178,16 @@ fn created(
     }
 }
 
-fn updated(scene: &Scene<'_>, memory: &mut Memory, person: &Contact, at: u64) -> Result<Vec<Fact>, Silence> {
+fn updated(
+    scene: &Scene<'_>,
+    memory: &mut Memory,
+    webhook: &Webhook,
+    person: &Contact,
+    at: u64,
+) -> Result<Vec<Fact>, Silence> {
     let born = newborn(scene, memory);
     let Some(before) = &memory.fields else {
-        memory.fields = scene.fetched.map(|_| fields::fields(person, scene.settings.contact_from));
+        sight(scene, memory, webhook, person, at);
         return told(born.into_iter().collect(), Silence::Baseline);
     };
     let after = if scene.fetched.is_some() {

@@ -58,17 +58,18 @@ pub fn carried(contact: &Contact) -> Fields {
     plain.chain(custom).map(|(name, value)| (name.clone(), digest::hex(&[&contact.id, &name, &value], 12))).collect()
 }
 
-/// The fields at creation: the webhook's word where it has one, because the contact fetched may have moved on, and what moved on is yet to be told.
-pub fn at_creation(webhook: &Contact, fetched: &Contact, from: ContactFrom) -> Fields {
+/// The fields when a webhook of the contact was sent, for a contact fetched that has moved on since: what such a webhook carries is its word, also
+/// where it leaves out what is empty; the rest is the fetched contact's.
+pub fn at_webhook(webhook: &Contact, fetched: &Contact, from: ContactFrom) -> Fields {
     let later = |fetched: &[String], said: &[String]| {
         if fetched.first() == said.first() { fetched.to_vec() } else { said.to_vec() }
     };
-    let created = Contact {
+    let then = Contact {
         emails: later(&fetched.emails, &webhook.emails),
         phones: later(&fetched.phones, &webhook.phones),
         ..fetched.clone()
     };
-    let mut fields = fields(&created, from);
+    let mut fields = fields(&then, from);
     for name in carried(fetched).into_keys() {
         fields.remove(&name);
     }
@@ -209,7 +210,7 @@ mod tests {
         let now = contact(
             &json!({"id": "c", "firstName": "A", "email": "a@b.c", "additionalEmails": ["d@e.f"], "city": "Y", "state": "TX", "businessId": "b"}),
         );
-        assert_eq!(changed(&at_creation(&said, &now, Api), &fields(&now, Api)), ["city", "state"]);
+        assert_eq!(changed(&at_webhook(&said, &now, Api), &fields(&now, Api)), ["city", "state"]);
     }
 
     #[test]

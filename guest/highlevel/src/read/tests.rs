@@ -104,12 +104,29 @@ fn an_update_names_what_changed() {
 fn an_update_between_creation_and_fetch_is_not_swallowed() {
     let crm = Crm::holding(zoe());
     crm.set("city", json!("Boston"));
+    crm.set("dateUpdated", json!("2026-01-01T00:00:02.000Z"));
     assert!(
         crm.one(hook("ContactCreate", 1, json!({"firstName": "Zoë", "email": "z@example.org", "city": "Austin"})))
             .is_ok()
     );
     let answer = crm.one(hook("ContactUpdate", 2, json!({"city": "Boston"}))).expect("told");
     assert_eq!(answer[0].trigger, Trigger::ContactUpdated(vec!["city".into()]));
+}
+
+#[test]
+fn an_update_read_together_with_the_first_sight_is_not_swallowed() {
+    for kind in ["ContactUpdate", "ContactTagUpdate", "ContactDndUpdate"] {
+        let crm = Crm::holding(zoe());
+        crm.set("city", json!("Boston"));
+        crm.set("phone", json!("+13105550100"));
+        crm.set("dateUpdated", json!("2026-01-01T00:00:02.000Z"));
+        let then = json!({"firstName": "Zoë", "email": "z@example.org", "tags": ["a"], "city": "Austin"});
+        let now = json!({"firstName": "Zoë", "email": "z@example.org", "tags": ["a"], "city": "Boston", "phone": "+13105550100"});
+        let answers = crm.read(&[hook(kind, 1, then), hook("ContactUpdate", 2, now)]);
+        assert_eq!(answers[0], Err(Silence::Baseline), "{kind}");
+        let changes = answers[1].as_ref().expect("told");
+        assert_eq!(changes[0].trigger, Trigger::ContactUpdated(vec!["city".into(), "phones".into()]), "{kind}");
+    }
 }
 
 #[test]
