@@ -5,6 +5,18 @@ use sha2::block_api::compress256;
 use crate::short;
 use crate::types::Hashed;
 
+#[cfg(any(test, all(target_arch = "wasm32", target_feature = "simd128")))]
+mod lanes;
+
+/// What a message is hashed in.
+pub(crate) type Block = [u8; 64];
+
+/// So many blocks are hashed together.
+pub(crate) const TOGETHER: usize = 4;
+
+/// Whether that is quicker than one after the other: where no processor's own instruction can be used.
+pub(crate) const TOGETHER_PAYS: bool = cfg!(any(test, all(target_arch = "wasm32", target_feature = "simd128")));
+
 /// The hash of nothing yet (FIPS 180-4, §5.3.3).
 const INITIAL: [u32; 8] =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
@@ -17,7 +29,34 @@ pub fn sha256(normalised: &str) -> Hashed {
     from_words(digest(normalised.as_bytes()))
 }
 
+/// Whether an already normalised value fits into one block with its end.
+pub(crate) fn is_short(normalised: &str) -> bool {
+    normalised.len() <= SHORT
+}
+
+/// Writes a short value and its end into a block of zeros.
+#[inline]
+pub(crate) fn fill(block: &mut Block, short: &str) {
+    close(block, short.as_bytes(), short.len());
+}
+
+/// The SHA-256 of messages of one block each, at most [`TOGETHER`] of them.
+#[inline]
+pub(crate) fn sha256_together(blocks: &[&Block]) -> [Hashed; TOGETHER] {
+    // Two cost as much as four.
+    #[cfg(any(test, all(target_arch = "wasm32", target_feature = "simd128")))]
+    if let [first, second, third, rest @ ..] = blocks {
+        return lanes::compress(&INITIAL, [*first, second, third, rest.first().unwrap_or(first)]).map(from_words);
+    }
+    let mut states = [INITIAL; TOGETHER];
+    for (state, block) in states.iter_mut().zip(blocks) {
+        compress256(state, std::slice::from_ref(*block));
+    }
+    states.map(from_words)
+}
+
 /// Writes the end of a message of `length` bytes: what is left of it, a one bit, zeros, and its length in bits (FIPS 180-4, §5.1.1).
+#[inline]
 fn close(end: &mut [u8], rest: &[u8], length: usize) {
     short::copy(end, rest);
     end[rest.len()] = 0x80;
@@ -133,6 +172,19 @@ mod tests {
         }
         let parts = sha2::Sha256::digest(b"a\0b\0").iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         assert_eq!(fingerprint(&["a", "b"], 10), parts[..10]);
+    }
+
+    #[test]
+    fn together_is_as_alone() {
+        let messages = ["", "john_smith@gmail.com", &"x".repeat(SHORT), "16505551212"];
+        assert!(messages.iter().all(|message| is_short(message)) && !is_short(&"x".repeat(SHORT + 1)));
+        let mut blocks = [[0; 64]; TOGETHER];
+        blocks.iter_mut().zip(messages).for_each(|(block, message)| fill(block, message));
+        for count in 0..=TOGETHER {
+            let some: Vec<&Block> = blocks.iter().take(count).collect();
+            let alone: Vec<Hashed> = messages.iter().take(count).map(|message| sha256(message)).collect();
+            assert_eq!(sha256_together(&some)[..count], alone);
+        }
     }
 
     #[test]

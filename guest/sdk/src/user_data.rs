@@ -3,20 +3,24 @@
 use std::borrow::Cow;
 
 use crate::click::{self, Reason};
-use crate::hash::{already_hashed, looks_like_md5, sha256};
-use crate::identity;
+use crate::hash::{already_hashed, sha256};
 use crate::normalise::country::country;
 use crate::normalise::date::date_of_birth;
 use crate::normalise::email::email;
-use crate::normalise::external_id;
 use crate::normalise::gender::gender;
 use crate::normalise::name::{self, name};
 use crate::normalise::phone::phone;
 use crate::normalise::place::{city, postal_code, state};
-use crate::types::{Change, Contact, Hashed, Omission, UserData};
+use crate::types::{Change, Contact, Omission, UserData};
 
+use draft::Draft;
+use field::{
+    CITIES, COUNTRIES, DATES_OF_BIRTH, EMAILS, FIRST_NAMES, GENDERS, LAST_NAMES, PHONES, POSTAL_CODES, STATES,
+};
 use known::Place;
 
+mod draft;
+mod field;
 mod known;
 mod piece;
 
@@ -38,73 +42,56 @@ impl Person {
     /// ISO 3166-1 alpha-2) is where numbers and codes are read when neither the contact nor its location has a country.
     pub fn of(change: &Change, region: Option<&'static str>) -> Self {
         let contact = &change.contact;
-        let mut left_out = LeftOut::default();
-        let (countries, region) = countries(change, region, &mut left_out);
-        let (first_name, last_name) = names(contact, &mut left_out);
-
-        let emails = left_out.list("emails", &contact.emails, NO_EMAIL, email);
+        let mut draft = Draft::default();
+        let region = countries(change, region, &mut draft);
+        let (first_name, last_name) = names(contact, &mut draft);
         let no_phone = if region.is_some() { NO_PHONE } else { NO_COUNTRY };
-        let phones = left_out.list("phones", &contact.phones, no_phone, |raw| phone(raw, region).map(Cow::Owned));
-        let user_data = UserData {
-            emails,
-            phones,
-            first_names: left_out.one("first-names", first_name, "not a name", name),
-            last_names: left_out.one("last-names", last_name, "not a name", name),
-            genders: left_out.one("genders", contact.gender.as_deref(), "neither female nor male", |raw| {
-                gender(raw).map(Cow::Borrowed)
-            }),
-            dates_of_birth: left_out.one(
-                "dates-of-birth",
-                contact.date_of_birth.as_deref(),
-                "not a date of birth",
-                |raw| date_of_birth(raw, change.seen_at).map(Cow::Owned),
-            ),
-            cities: left_out.place("cities", Place::City, contact.city.as_deref(), None, "not a city", |raw| {
-                city(raw).map(Cow::Owned)
-            }),
-            states: left_out.place("states", Place::State, contact.state.as_deref(), region, "not a state", |raw| {
-                state(raw, region).map(Cow::Owned)
-            }),
-            postal_codes: left_out.one("postal-codes", contact.postal_code.as_deref(), "not a postal code", |raw| {
-                postal_code(raw, region)
-            }),
-            countries,
-            external_ids: external_id(&contact.id)
-                .map(|id| already_hashed(id).unwrap_or_else(|| sha256(id)))
-                .into_iter()
-                .collect(),
-            client_ip: left_out.clear("client-ip", click::client_ip(contact)),
-            user_agent: left_out.own("user-agent", click::user_agent(contact), contact),
-            fbc: left_out.own("fbc", click::fbc(contact), contact),
-            fbp: left_out.clear("fbp", click::fbp(contact)),
-            lead_id: left_out.clear("lead-id", click::lead_id(contact)),
-        };
-        Self { user_data, omitted: left_out.omitted }
+
+        draft.list(EMAILS, &contact.emails, NO_EMAIL, email);
+        draft.list(PHONES, &contact.phones, no_phone, |raw| phone(raw, region).map(Cow::Owned));
+        draft.one(FIRST_NAMES, first_name, "not a name", name);
+        draft.one(LAST_NAMES, last_name, "not a name", name);
+        draft.one(GENDERS, contact.gender.as_deref(), "neither female nor male", |raw| gender(raw).map(Cow::Borrowed));
+        draft.one(DATES_OF_BIRTH, contact.date_of_birth.as_deref(), "not a date of birth", |raw| {
+            date_of_birth(raw, change.seen_at).map(Cow::Owned)
+        });
+        draft.place(CITIES, Place::City, contact.city.as_deref(), None, "not a city", |raw| city(raw).map(Cow::Owned));
+        draft.place(STATES, Place::State, contact.state.as_deref(), region, "not a state", |raw| {
+            state(raw, region).map(Cow::Owned)
+        });
+        draft.one(POSTAL_CODES, contact.postal_code.as_deref(), "not a postal code", |raw| postal_code(raw, region));
+        draft.external_id(&contact.id);
+
+        draft.told.client_ip = draft.clear("client-ip", click::client_ip(contact));
+        draft.told.user_agent = draft.own("user-agent", click::user_agent(contact), contact);
+        draft.told.fbc = draft.own("fbc", click::fbc(contact), contact);
+        draft.told.fbp = draft.clear("fbp", click::fbp(contact));
+        draft.told.lead_id = draft.clear("lead-id", click::lead_id(contact));
+        draft.person()
     }
 }
 
-/// The country's hash, and the region numbers and codes are read in. A setting may stand in for the region, but it is nobody's
-/// country: only the contact's or the location's is told.
-fn countries(
-    change: &Change,
-    fallback: Option<&'static str>,
-    left_out: &mut LeftOut,
-) -> (Vec<Hashed>, Option<&'static str>) {
+/// Tells the country; the region numbers and codes are read in. A setting may stand in for the region, but it is nobody's country: only the
+/// contact's or the location's is told.
+fn countries(change: &Change, fallback: Option<&'static str>, draft: &mut Draft) -> Option<&'static str> {
     let given = change.contact.country.as_deref().filter(|raw| !raw.trim().is_empty());
     if let Some(hashed) = given.and_then(already_hashed) {
-        return (vec![hashed], change.country.as_deref().and_then(country).or(fallback));
+        draft.tell(COUNTRIES, hashed);
+        return change.country.as_deref().and_then(country).or(fallback);
     }
     let own = given.and_then(country);
     if given.is_some() && own.is_none() {
-        left_out.add("countries", "not a country");
+        draft.leave_out(COUNTRIES.name, "not a country");
     }
     let known = own.or_else(|| change.country.as_deref().and_then(country));
-    let hash = known.and_then(|code| known::hash(Place::Country, code, None, || Ok(sha256(code))).ok());
-    (hash.into_iter().collect(), known.or(fallback))
+    if let Some(hash) = known.and_then(|code| known::hash(Place::Country, code, None, || Ok(sha256(code))).ok()) {
+        draft.tell(COUNTRIES, hash);
+    }
+    known.or(fallback)
 }
 
 /// First and last name; the full name only where the contact has neither.
-fn names<'c>(contact: &'c Contact, left_out: &mut LeftOut) -> (Option<&'c str>, Option<&'c str>) {
+fn names<'c>(contact: &'c Contact, draft: &mut Draft) -> (Option<&'c str>, Option<&'c str>) {
     let given = |field: &'c Option<String>| field.as_deref().filter(|raw| !raw.trim().is_empty());
     let (first, last) = (given(&contact.first_name), given(&contact.last_name));
     let Some(full) = given(&contact.full_name).filter(|_| first.is_none() && last.is_none()) else {
@@ -113,112 +100,10 @@ fn names<'c>(contact: &'c Contact, left_out: &mut LeftOut) -> (Option<&'c str>, 
     match name::split(full) {
         Some((first, last)) => (Some(first), last),
         None => {
-            left_out.add("first-names", "the full name cannot be told apart");
+            draft.leave_out(FIRST_NAMES.name, "the full name cannot be told apart");
             (None, None)
         }
     }
-}
-
-#[derive(Default)]
-struct LeftOut {
-    omitted: Vec<Omission>,
-}
-
-impl LeftOut {
-    /// One entry a field and reason, however many values it befell.
-    fn add(&mut self, field: &str, reason: Reason) {
-        if !self.omitted.iter().any(|known| known.field == field && known.reason == reason) {
-            self.omitted.push(Omission { field: field.to_owned(), reason: reason.to_owned() });
-        }
-    }
-
-    fn list(
-        &mut self,
-        field: &str,
-        values: &[String],
-        reason: Reason,
-        rule: impl for<'v> Fn(&'v str) -> Option<Cow<'v, str>>,
-    ) -> Vec<Hashed> {
-        let mut hashes = Vec::with_capacity(values.len());
-        for raw in values.iter().map(String::as_str).filter(|raw| !raw.trim().is_empty()) {
-            match hashed(raw, reason, &rule) {
-                Ok(hash) if !hashes.contains(&hash) => hashes.push(hash),
-                Ok(_) => {}
-                Err(reason) => self.add(field, reason),
-            }
-        }
-        hashes
-    }
-
-    fn one(
-        &mut self,
-        field: &str,
-        value: Option<&str>,
-        reason: Reason,
-        rule: impl for<'v> Fn(&'v str) -> Option<Cow<'v, str>>,
-    ) -> Vec<Hashed> {
-        self.settled(field, value, |raw| hashed(raw, reason, rule))
-    }
-
-    /// As [`Self::one`], for what many contacts share.
-    fn place(
-        &mut self,
-        field: &str,
-        place: Place,
-        value: Option<&str>,
-        region: Option<&str>,
-        reason: Reason,
-        rule: impl for<'v> Fn(&'v str) -> Option<Cow<'v, str>>,
-    ) -> Vec<Hashed> {
-        self.settled(field, value, |raw| known::hash(place, raw, region, || hashed(raw, reason, rule)))
-    }
-
-    fn settled(
-        &mut self,
-        field: &str,
-        value: Option<&str>,
-        hash: impl FnOnce(&str) -> Result<Hashed, Reason>,
-    ) -> Vec<Hashed> {
-        let value = value.filter(|raw| !raw.trim().is_empty());
-        match value.map(hash) {
-            Some(Ok(hash)) => vec![hash],
-            Some(Err(reason)) => {
-                self.add(field, reason);
-                Vec::new()
-            }
-            None => Vec::new(),
-        }
-    }
-
-    fn clear(&mut self, field: &str, value: Option<Result<String, Reason>>) -> Option<String> {
-        match value? {
-            Ok(text) => Some(text),
-            Err(reason) => {
-                self.add(field, reason);
-                None
-            }
-        }
-    }
-
-    /// As [`Self::clear`], for fields with room for an address or a number.
-    fn own(&mut self, field: &str, value: Option<Result<String, Reason>>, contact: &Contact) -> Option<String> {
-        let text = self.clear(field, value)?;
-        if identity::gives_away(&text, contact) {
-            self.add(field, identity::GIVES_AWAY);
-            return None;
-        }
-        Some(text)
-    }
-}
-
-fn hashed(raw: &str, reason: Reason, rule: impl for<'v> Fn(&'v str) -> Option<Cow<'v, str>>) -> Result<Hashed, Reason> {
-    if let Some(hash) = already_hashed(raw) {
-        return Ok(hash);
-    }
-    if looks_like_md5(raw) {
-        return Err("an MD5, not a SHA-256");
-    }
-    rule(raw).map(|text| sha256(&text)).ok_or(reason)
 }
 
 #[cfg(test)]
@@ -277,6 +162,25 @@ mod tests {
                 ("first-names", "an MD5, not a SHA-256"),
             ]
         );
+    }
+
+    #[test]
+    fn values_hashed_together_keep_their_order_and_are_told_once() {
+        let long = format!("{}@example.com", "x".repeat(60));
+        let mut raw: Vec<String> = (0..9).map(|number| format!("ann{number}@example.com")).collect();
+        let mut wanted: Vec<_> = raw.iter().map(|email| sha256(email)).collect();
+        raw.insert(2, crate::hash::to_hex(sha256("hashed@example.com")));
+        wanted.insert(2, sha256("hashed@example.com"));
+        raw.insert(6, long.clone());
+        wanted.insert(6, sha256(&long));
+        for count in 0..raw.len() {
+            let twice = |contact: &mut Contact| {
+                contact.emails = raw.iter().take(count).chain(&raw[..count.min(5)]).cloned().collect();
+            };
+            let told = of(twice).user_data;
+            assert_eq!(told.emails, wanted[..count], "{count} addresses");
+            assert_eq!(told.external_ids, [sha256("ocQHyuzHvysMo5N5VsXc")]);
+        }
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::{LeftOut, NO_COUNTRY, NO_EMAIL, NO_PHONE, Person, already_hashed, email, external_id, phone, sha256};
+use super::draft::Draft;
+use super::field::{EMAILS, PHONES};
+use super::{NO_COUNTRY, NO_EMAIL, NO_PHONE, Person, email, phone};
 
 impl Person {
     /// Somebody of whom nothing is told yet.
@@ -12,30 +14,33 @@ impl Person {
 
     /// With these e-mail addresses; one that cannot be used is named among the omissions.
     pub fn emails(mut self, raw: &[String]) -> Self {
-        let mut left_out = LeftOut { omitted: self.omitted };
-        self.user_data.emails = left_out.list("emails", raw, NO_EMAIL, email);
-        Self { omitted: left_out.omitted, ..self }
+        self.user_data.emails.clear();
+        let mut draft = Draft::from(self);
+        draft.list(EMAILS, raw, NO_EMAIL, email);
+        draft.person()
     }
 
     /// With these phone numbers. Without a `region` (lowercase ISO 3166-1 alpha-2) only numbers with a country code can be used.
     pub fn phones(mut self, raw: &[String], region: Option<&str>) -> Self {
-        let mut left_out = LeftOut { omitted: self.omitted };
+        self.user_data.phones.clear();
+        let mut draft = Draft::from(self);
         let reason = if region.is_some() { NO_PHONE } else { NO_COUNTRY };
-        self.user_data.phones = left_out.list("phones", raw, reason, |raw| phone(raw, region).map(Cow::Owned));
-        Self { omitted: left_out.omitted, ..self }
+        draft.list(PHONES, raw, reason, |raw| phone(raw, region).map(Cow::Owned));
+        draft.person()
     }
 
     /// With an id of its own, the contact's say.
-    pub fn external_id(mut self, raw: &str) -> Self {
-        let hash = external_id(raw).map(|id| already_hashed(id).unwrap_or_else(|| sha256(id)));
-        self.user_data.external_ids.extend(hash);
-        self
+    pub fn external_id(self, raw: &str) -> Self {
+        let mut draft = Draft::from(self);
+        draft.external_id(raw);
+        draft.person()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hash::sha256;
 
     #[test]
     fn only_what_was_asked_for_is_told_and_what_cannot_be_used_is_named() {
