@@ -13,7 +13,7 @@ use crate::expression::{Evaluated, Facts};
 use crate::settings::{Datum, EventRule, LimitedDataUse, Rule, Settings, Worth};
 use crate::translate::Refusal;
 
-/// The event a rule asks for, nobody's yet.
+/// The event a rule asks for, nobody's yet. `id` is the fact's own, if it is known already.
 ///
 /// # Errors
 /// When the change lacks what the event's name or the platform's rules for it need.
@@ -22,6 +22,7 @@ pub fn proposal(
     rule: &Rule,
     asked: &EventRule,
     person: &Person,
+    id: Option<String>,
     settings: &Settings,
 ) -> Result<Proposal, Refusal> {
     let Facts { change, fact } = facts;
@@ -37,7 +38,7 @@ pub fn proposal(
     }
     let has_agent = person.user_data.user_agent.is_some();
     let event = ConversionEvent {
-        id: id(change, fact, asked, &name, &mut omitted),
+        id: id.unwrap_or_else(|| self::id(change, fact, asked, &name, &mut omitted)),
         occurred_at: change.occurred_at,
         action_source,
         source_url: source_url(change, action_source, has_agent, &mut omitted),

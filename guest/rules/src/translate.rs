@@ -7,7 +7,7 @@ use convey_sdk::types::{Change, Effect, Proposal, Skip, SkipCode, UserData};
 use convey_sdk::{Person, identity};
 
 use crate::expression::Facts;
-use crate::settings::{Matching, Rule, Settings};
+use crate::settings::{EventRule, Matching, Rule, Settings};
 use crate::{audience, command, event};
 
 /// Why a rule that is about a change still asks for nothing.
@@ -98,7 +98,9 @@ impl<'a> Telling<'a> {
         }
         if let Some(asked) = &rule.event {
             let settings = self.settings;
-            let told = self.person().map(|person| event::proposal(facts, rule, asked, person, settings));
+            let told = self
+                .person_for(facts, asked)
+                .map(|(person, id)| event::proposal(facts, rule, asked, person, id, settings));
             self.settle(rule, told);
         }
         if let Some(asked) = &rule.audience {
@@ -147,13 +149,30 @@ impl<'a> Telling<'a> {
         }
     }
 
+    /// The person an event is told of, as [`Self::person`], and the event's id where it was hashed with it.
+    fn person_for(&mut self, facts: Facts<'_>, asked: &'a EventRule) -> Result<(&Person, Option<String>), Refusal> {
+        self.may_be_told()?;
+        let Some(name) = asked.name.plain().filter(|_| self.person.is_none() && !asked.pixel) else {
+            return Ok((self.identified()?, None));
+        };
+        let ordinal = u32::from(facts.fact.ordinal());
+        let (person, id) = Person::with_event_id(self.change, self.settings.country, name, ordinal);
+        self.person = Some(person);
+        Ok((self.identified()?, Some(id)))
+    }
+
     /// The person, if the ad platform may be told of it.
     fn person(&mut self) -> Result<&Person, Refusal> {
+        self.may_be_told()?;
+        self.identified()
+    }
+
+    fn may_be_told(&self) -> Result<(), Refusal> {
         if self.settings.respect_do_not_disturb && self.change.contact.consent.do_not_disturb {
             let reason = "the contact asked not to be disturbed".into();
             return Err(Refusal { code: SkipCode::NoConsent, reason });
         }
-        self.identified()
+        Ok(())
     }
 
     fn identified(&mut self) -> Result<&Person, Refusal> {

@@ -6,10 +6,13 @@ use crate::normalise::currency::currency;
 use crate::types::{ActionSource, Change, ConversionEvent, CustomValue, Effect, Proposal, Skip};
 use crate::user_data::Person;
 
+/// The length of an event's id.
+pub(crate) const EVENT_ID_DIGITS: usize = 32;
+
 /// An event's id: of the change, the name and an ordinal among the change's events of that name, and of nothing else. Two mappers that say
 /// the same of the same change so say it under one id.
 pub fn event_id(change: &Change, name: &str, ordinal: u32) -> String {
-    fingerprint(&[&change.id, name, &ordinal.to_string()], 32)
+    fingerprint(&[&change.id, name, &ordinal.to_string()], EVENT_ID_DIGITS)
 }
 
 /// An event about a change, from a CRM (`system_generated`) unless it is said otherwise.

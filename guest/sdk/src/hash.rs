@@ -26,18 +26,23 @@ const SHORT: usize = 55;
 
 /// The SHA-256 of an already normalised value.
 pub fn sha256(normalised: &str) -> Hashed {
-    from_words(digest(normalised.as_bytes()))
+    sha256_of(normalised.as_bytes())
 }
 
-/// Whether an already normalised value fits into one block with its end.
-pub(crate) fn is_short(normalised: &str) -> bool {
-    normalised.len() <= SHORT
+/// The SHA-256 of a message.
+pub(crate) fn sha256_of(message: &[u8]) -> Hashed {
+    from_words(digest(message))
 }
 
-/// Writes a short value and its end into a block of zeros.
+/// Whether a message fits into one block with its end.
+pub(crate) fn is_short(message: &[u8]) -> bool {
+    message.len() <= SHORT
+}
+
+/// Writes a short message and its end into a block of zeros.
 #[inline]
-pub(crate) fn fill(block: &mut Block, short: &str) {
-    close(block, short.as_bytes(), short.len());
+pub(crate) fn fill(block: &mut Block, short: &[u8]) {
+    close(block, short, short.len());
 }
 
 /// The SHA-256 of messages of one block each, at most [`TOGETHER`] of them.
@@ -106,6 +111,11 @@ pub fn looks_like_md5(raw: &str) -> bool {
 /// The first `digits` hex digits of the SHA-256 of the parts, each closed by a zero byte so that parts cannot run
 /// together.
 pub fn fingerprint(parts: &[&str], digits: usize) -> String {
+    joined(parts, |message| hex(digest(message), digits))
+}
+
+/// The parts, each closed by a zero byte, as one message.
+pub(crate) fn joined<R>(parts: &[&str], hash: impl FnOnce(&[u8]) -> R) -> R {
     let length = parts.iter().map(|part| part.len() + 1).sum();
     // What is fingerprinted seldom needs memory of its own.
     let (mut small, mut large) = ([0; 128], Vec::new());
@@ -120,7 +130,7 @@ pub fn fingerprint(parts: &[&str], digits: usize) -> String {
         short::copy(&mut message[at..], part.as_bytes());
         at += part.len() + 1;
     }
-    hex(digest(message), digits)
+    hash(message)
 }
 
 fn from_words([a, b, c, d, e, f, g, h]: [u32; 8]) -> Hashed {
@@ -129,8 +139,13 @@ fn from_words([a, b, c, d, e, f, g, h]: [u32; 8]) -> Hashed {
 
 /// As 64 lowercase hex digits.
 pub fn to_hex(hashed: Hashed) -> String {
+    first_hex(hashed, 64)
+}
+
+/// The first `digits` of its hex digits.
+pub(crate) fn first_hex(hashed: Hashed, digits: usize) -> String {
     let Hashed { a, b, c, d, e, f, g, h } = hashed;
-    hex([a, b, c, d, e, f, g, h], 64)
+    hex([a, b, c, d, e, f, g, h], digits)
 }
 
 fn hex(words: [u32; 8], digits: usize) -> String {
@@ -177,9 +192,9 @@ mod tests {
     #[test]
     fn together_is_as_alone() {
         let messages = ["", "john_smith@gmail.com", &"x".repeat(SHORT), "16505551212"];
-        assert!(messages.iter().all(|message| is_short(message)) && !is_short(&"x".repeat(SHORT + 1)));
+        assert!(messages.iter().all(|message| is_short(message.as_bytes())) && !is_short(&[b'x'; SHORT + 1]));
         let mut blocks = [[0; 64]; TOGETHER];
-        blocks.iter_mut().zip(messages).for_each(|(block, message)| fill(block, message));
+        blocks.iter_mut().zip(messages).for_each(|(block, message)| fill(block, message.as_bytes()));
         for count in 0..=TOGETHER {
             let some: Vec<&Block> = blocks.iter().take(count).collect();
             let alone: Vec<Hashed> = messages.iter().take(count).map(|message| sha256(message)).collect();

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use crate::click::{self, Reason};
-use crate::hash::{already_hashed, sha256};
+use crate::event::EVENT_ID_DIGITS;
+use crate::hash::{already_hashed, first_hex, joined, sha256};
 use crate::normalise::country::country;
 use crate::normalise::date::date_of_birth;
 use crate::normalise::email::email;
@@ -41,34 +42,47 @@ impl Person {
     /// The person of a change. Fields the contact does not have are not omissions; values that cannot be trusted are. `region` (lowercase
     /// ISO 3166-1 alpha-2) is where numbers and codes are read when neither the contact nor its location has a country.
     pub fn of(change: &Change, region: Option<&'static str>) -> Self {
-        let contact = &change.contact;
-        let mut draft = Draft::default();
-        let region = countries(change, region, &mut draft);
-        let (first_name, last_name) = names(contact, &mut draft);
-        let no_phone = if region.is_some() { NO_PHONE } else { NO_COUNTRY };
-
-        draft.list(EMAILS, &contact.emails, NO_EMAIL, email);
-        draft.list(PHONES, &contact.phones, no_phone, |raw| phone(raw, region).map(Cow::Owned));
-        draft.one(FIRST_NAMES, first_name, "not a name", name);
-        draft.one(LAST_NAMES, last_name, "not a name", name);
-        draft.one(GENDERS, contact.gender.as_deref(), "neither female nor male", |raw| gender(raw).map(Cow::Borrowed));
-        draft.one(DATES_OF_BIRTH, contact.date_of_birth.as_deref(), "not a date of birth", |raw| {
-            date_of_birth(raw, change.seen_at).map(Cow::Owned)
-        });
-        draft.place(CITIES, Place::City, contact.city.as_deref(), None, "not a city", |raw| city(raw).map(Cow::Owned));
-        draft.place(STATES, Place::State, contact.state.as_deref(), region, "not a state", |raw| {
-            state(raw, region).map(Cow::Owned)
-        });
-        draft.one(POSTAL_CODES, contact.postal_code.as_deref(), "not a postal code", |raw| postal_code(raw, region));
-        draft.external_id(&contact.id);
-
-        draft.told.client_ip = draft.clear("client-ip", click::client_ip(contact));
-        draft.told.user_agent = draft.own("user-agent", click::user_agent(contact), contact);
-        draft.told.fbc = draft.own("fbc", click::fbc(contact), contact);
-        draft.told.fbp = draft.clear("fbp", click::fbp(contact));
-        draft.told.lead_id = draft.clear("lead-id", click::lead_id(contact));
-        draft.person()
+        drafted(change, region).person()
     }
+
+    /// As [`Person::of`], and the id of an event told of it as [`event_id`](crate::event_id) makes it: hashed together they take less time.
+    pub fn with_event_id(change: &Change, region: Option<&'static str>, name: &str, ordinal: u32) -> (Self, String) {
+        let draft = drafted(change, region);
+        let parts = [&change.id, name, &ordinal.to_string()];
+        let (person, hash) = joined(&parts, |message| draft.person_and(message));
+        (person, first_hex(hash, EVENT_ID_DIGITS))
+    }
+}
+
+/// All that is told of the person of a change.
+fn drafted(change: &Change, region: Option<&'static str>) -> Draft {
+    let contact = &change.contact;
+    let mut draft = Draft::default();
+    let region = countries(change, region, &mut draft);
+    let (first_name, last_name) = names(contact, &mut draft);
+    let no_phone = if region.is_some() { NO_PHONE } else { NO_COUNTRY };
+
+    draft.list(EMAILS, &contact.emails, NO_EMAIL, email);
+    draft.list(PHONES, &contact.phones, no_phone, |raw| phone(raw, region).map(Cow::Owned));
+    draft.one(FIRST_NAMES, first_name, "not a name", name);
+    draft.one(LAST_NAMES, last_name, "not a name", name);
+    draft.one(GENDERS, contact.gender.as_deref(), "neither female nor male", |raw| gender(raw).map(Cow::Borrowed));
+    draft.one(DATES_OF_BIRTH, contact.date_of_birth.as_deref(), "not a date of birth", |raw| {
+        date_of_birth(raw, change.seen_at).map(Cow::Owned)
+    });
+    draft.place(CITIES, Place::City, contact.city.as_deref(), None, "not a city", |raw| city(raw).map(Cow::Owned));
+    draft.place(STATES, Place::State, contact.state.as_deref(), region, "not a state", |raw| {
+        state(raw, region).map(Cow::Owned)
+    });
+    draft.one(POSTAL_CODES, contact.postal_code.as_deref(), "not a postal code", |raw| postal_code(raw, region));
+    draft.external_id(&contact.id);
+
+    draft.told.client_ip = draft.clear("client-ip", click::client_ip(contact));
+    draft.told.user_agent = draft.own("user-agent", click::user_agent(contact), contact);
+    draft.told.fbc = draft.own("fbc", click::fbc(contact), contact);
+    draft.told.fbp = draft.clear("fbp", click::fbp(contact));
+    draft.told.lead_id = draft.clear("lead-id", click::lead_id(contact));
+    draft
 }
 
 /// Tells the country; the region numbers and codes are read in. A setting may stand in for the region, but it is nobody's country: only the
@@ -162,6 +176,20 @@ mod tests {
                 ("first-names", "an MD5, not a SHA-256"),
             ]
         );
+    }
+
+    #[test]
+    fn an_event_id_hashed_together_is_the_same() {
+        let mut change = change(Trigger::ContactCreated);
+        for values in 0..9 {
+            change.contact.emails = (0..values).map(|number| format!("ann{number}@example.com")).collect();
+            for id in ["c1", &"x".repeat(60)] {
+                change.id = id.to_owned();
+                let (person, id) = Person::with_event_id(&change, None, "Lead", 3);
+                assert_eq!(id, crate::event_id(&change, "Lead", 3));
+                assert_eq!(person.user_data, Person::of(&change, None).user_data);
+            }
+        }
     }
 
     #[test]

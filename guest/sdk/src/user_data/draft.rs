@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::click::Reason;
 use crate::hash::{
-    Block, TOGETHER, TOGETHER_PAYS, already_hashed, fill, is_short, looks_like_md5, sha256, sha256_together,
+    Block, TOGETHER, TOGETHER_PAYS, already_hashed, fill, is_short, looks_like_md5, sha256, sha256_of, sha256_together,
 };
 use crate::identity;
 use crate::normalise::external_id;
@@ -40,6 +40,14 @@ impl Draft {
     pub(super) fn person(mut self) -> Person {
         self.settle();
         Person { user_data: self.told, omitted: self.omitted }
+    }
+
+    /// The person, made, and the hash of a message, made with what still waits.
+    pub(super) fn person_and(mut self, message: &[u8]) -> (Person, Hashed) {
+        let mut block = [0; 64];
+        let together = (TOGETHER_PAYS && is_short(message)).then(|| fill(&mut block, message));
+        let hash = together.and_then(|()| self.settle_with(Some(&block))).unwrap_or_else(|| sha256_of(message));
+        (self.person(), hash)
     }
 
     /// One entry a field and reason, however many values it befell.
@@ -142,12 +150,13 @@ impl Draft {
     }
 
     fn hash(&mut self, field: Field, normalised: &str) {
-        if !TOGETHER_PAYS || !is_short(normalised) {
-            return self.tell(field, sha256(normalised));
+        let message = normalised.as_bytes();
+        if !TOGETHER_PAYS || !is_short(message) {
+            return self.tell(field, sha256_of(message));
         }
         self.waiting.push((field, [0; 64]));
         if let Some((_, block)) = self.waiting.last_mut() {
-            fill(block, normalised);
+            fill(block, message);
         }
         if self.waiting.len() == TOGETHER {
             self.settle();
@@ -155,15 +164,23 @@ impl Draft {
     }
 
     fn settle(&mut self) {
-        let Some((_, first)) = self.waiting.first() else { return };
+        self.settle_with(None);
+    }
+
+    /// Hashes what waits and one block more, whose hash is the answer.
+    fn settle_with(&mut self, more: Option<&Block>) -> Option<Hashed> {
+        let first = self.waiting.first().map(|(_, block)| block).or(more)?;
         let mut blocks = [first; TOGETHER];
-        for (block, (_, waiting)) in blocks.iter_mut().zip(&self.waiting) {
+        let waiting = self.waiting.iter().map(|(_, block)| block);
+        for (block, waiting) in blocks.iter_mut().zip(waiting.chain(more)) {
             *block = waiting;
         }
-        let hashes = sha256_together(&blocks[..self.waiting.len()]);
+        let count = self.waiting.len();
+        let hashes = sha256_together(&blocks[..count + usize::from(more.is_some())]);
         for ((field, _), hash) in self.waiting.drain(..).zip(hashes) {
             keep(&mut self.told, field, hash);
         }
+        more.map(|_| hashes[count])
     }
 }
 
