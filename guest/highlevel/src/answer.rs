@@ -49,21 +49,18 @@ pub fn answer(
     let person = person(scene, webhook, id);
     let at = webhook.happened_at(received_at);
     let facts = match &webhook.said {
-        Said::ContactCreated => created(scene, memory, webhook, &person, at),
-        Said::ContactUpdated => updated(scene, memory, webhook, &person, at),
+        Said::ContactCreated => created(memory, webhook, at),
+        Said::ContactUpdated => updated(scene, memory, &person, at),
         Said::ContactDeleted => verb(&mut memory.contact, "deleted", "contact", "", at, Trigger::ContactDeleted),
-        Said::TagsUpdated => {
-            sight(scene, memory, webhook, &person, at);
-            retagged(scene, memory, tags(&webhook.body), at)
-        }
-        Said::ConsentUpdated => {
-            sight(scene, memory, webhook, &person, at);
-            consented(scene, memory, &webhook.body, at)
-        }
+        Said::TagsUpdated => retagged(scene, memory, tags(&webhook.body), at),
+        Said::ConsentUpdated => consented(scene, memory, &webhook.body, at),
         Said::Seen | Said::Swept => seen(scene, memory, webhook, at),
         other => belonging(memory, other, &webhook.kind, at),
-    }?;
-    Ok(changes(scene, facts, person, received_at))
+    };
+    if webhook.is_contact() && webhook.said != Said::ContactDeleted {
+        sight(scene, memory, webhook, &person, at);
+    }
+    Ok(changes(scene, facts?, person, received_at))
 }
 
 /// Facts about a person as changes.
@@ -125,16 +122,17 @@ pub fn person(scene: &Scene<'_>, webhook: &Webhook, id: &str) -> Contact {
     person
 }
 
-/// First sight of a contact by a webhook of it: what it speaks of is remembered as it was then, because the contact fetched may have moved on
-/// since, and what moved on is yet to be told. What the webhook is sent for is its own answer's to remember.
+/// First sight of a contact by a webhook of it: what its own answer did not remember yet is remembered as it was then, because the contact fetched
+/// may have moved on since, and what moved on is yet to be told.
 fn sight(scene: &Scene<'_>, memory: &mut Memory, webhook: &Webhook, person: &Contact, at: u64) {
     if scene.fetched.is_none() {
         return;
     }
     let from = scene.settings.contact_from;
     let known_at = at.max(person.created_at.unwrap_or(0));
-    // The contact of another webhook is not dated, and all of them spell alike.
-    let moved_on = person.updated_at.map_or(from == ContactFrom::Webhook, |updated| updated > known_at);
+    // The contact of another webhook is not dated, and all of them spell alike. A new contact is seldom left alone.
+    let undated = from == ContactFrom::Webhook || webhook.said == Said::ContactCreated;
+    let moved_on = person.updated_at.map_or(undated, |updated| updated > known_at);
     if !moved_on {
         memory.fields.get_or_insert_with(|| fields::fields(person, from));
         return;
@@ -143,23 +141,15 @@ fn sight(scene: &Scene<'_>, memory: &mut Memory, webhook: &Webhook, person: &Con
     memory
         .fields
         .get_or_insert_with(|| fields::at_webhook(&Contact { id: person.id.clone(), ..contact(body) }, person, from));
-    if webhook.said != Said::TagsUpdated && memory.tags.is_none() {
-        memory.tags = Some(TagMemory::baseline(memory.own.applied(tags(body), at), at));
-    }
-    if webhook.said != Said::ConsentUpdated && memory.consent.latest.is_empty() && consent::is_whole(body) {
+    let set = || TagMemory::baseline(memory.own.applied(tags(body), at), at);
+    memory.tags.get_or_insert_with(set);
+    if memory.consent.latest.is_empty() && consent::is_whole(body) {
         memory.consent.rest(&consent::mark(&consent::consent(body)), at);
     }
 }
 
-fn created(
-    scene: &Scene<'_>,
-    memory: &mut Memory,
-    webhook: &Webhook,
-    person: &Contact,
-    at: u64,
-) -> Result<Vec<Fact>, Silence> {
+fn created(memory: &mut Memory, webhook: &Webhook, at: u64) -> Result<Vec<Fact>, Silence> {
     let told = verb(&mut memory.contact, "created", "contact", "", at, Trigger::ContactCreated);
-    sight(scene, memory, webhook, person, at);
     if memory.consent.latest.is_empty() {
         memory.consent.rest(&consent::mark(&consent::consent(&webhook.body)), at);
     }
@@ -178,16 +168,9 @@ fn created(
     }
 }
 
-fn updated(
-    scene: &Scene<'_>,
-    memory: &mut Memory,
-    webhook: &Webhook,
-    person: &Contact,
-    at: u64,
-) -> Result<Vec<Fact>, Silence> {
+fn updated(scene: &Scene<'_>, memory: &mut Memory, person: &Contact, at: u64) -> Result<Vec<Fact>, Silence> {
     let born = newborn(scene, memory);
     let Some(before) = &memory.fields else {
-        sight(scene, memory, webhook, person, at);
         return told(born.into_iter().collect(), Silence::Baseline);
     };
     let after = if scene.fetched.is_some() {
