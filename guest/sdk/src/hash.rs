@@ -34,9 +34,9 @@ pub(crate) fn sha256_of(message: &[u8]) -> Hashed {
     from_words(digest(message))
 }
 
-/// Whether a message fits into one block with its end.
-pub(crate) fn is_short(message: &[u8]) -> bool {
-    message.len() <= SHORT
+/// Whether a message is worth keeping until others can be hashed with it: it fits into one block with its end.
+pub(crate) fn waits(message: &[u8]) -> bool {
+    TOGETHER_PAYS && message.len() <= SHORT
 }
 
 /// Writes a short message and its end into a block of zeros.
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn together_is_as_alone() {
         let messages = ["", "john_smith@gmail.com", &"x".repeat(SHORT), "16505551212"];
-        assert!(messages.iter().all(|message| is_short(message.as_bytes())) && !is_short(&[b'x'; SHORT + 1]));
+        assert!(messages.iter().all(|message| waits(message.as_bytes())) && !waits(&[b'x'; SHORT + 1]));
         let mut blocks = [[0; 64]; TOGETHER];
         blocks.iter_mut().zip(messages).for_each(|(block, message)| fill(block, message.as_bytes()));
         for count in 0..=TOGETHER {

@@ -4,11 +4,10 @@ use std::borrow::Cow;
 
 use crate::click::Reason;
 use crate::hash::{
-    Block, TOGETHER, TOGETHER_PAYS, already_hashed, fill, is_short, looks_like_md5, sha256, sha256_of, sha256_together,
+    Block, TOGETHER, TOGETHER_PAYS, already_hashed, fill, looks_like_md5, sha256, sha256_of, sha256_together, waits,
 };
 use crate::identity;
 use crate::normalise::external_id;
-use crate::samples::nobody;
 use crate::types::{Contact, Hashed, Omission, UserData};
 
 use super::Person;
@@ -25,7 +24,7 @@ pub(super) struct Draft {
 
 impl Default for Draft {
     fn default() -> Self {
-        Self::from(Person { user_data: nobody(), omitted: Vec::new() })
+        Self::from(Person::nobody())
     }
 }
 
@@ -44,9 +43,12 @@ impl Draft {
 
     /// The person, made, and the hash of a message, made with what still waits.
     pub(super) fn person_and(mut self, message: &[u8]) -> (Person, Hashed) {
-        let mut block = [0; 64];
-        let together = (TOGETHER_PAYS && is_short(message)).then(|| fill(&mut block, message));
-        let hash = together.and_then(|()| self.settle_with(Some(&block))).unwrap_or_else(|| sha256_of(message));
+        let together = waits(message).then(|| {
+            let mut block = [0; 64];
+            fill(&mut block, message);
+            block
+        });
+        let hash = self.settle_with(together.as_ref()).unwrap_or_else(|| sha256_of(message));
         (self.person(), hash)
     }
 
@@ -150,13 +152,12 @@ impl Draft {
     }
 
     fn hash(&mut self, field: Field, normalised: &str) {
-        let message = normalised.as_bytes();
-        if !TOGETHER_PAYS || !is_short(message) {
-            return self.tell(field, sha256_of(message));
+        if !waits(normalised.as_bytes()) {
+            return self.tell(field, sha256(normalised));
         }
         self.waiting.push((field, [0; 64]));
         if let Some((_, block)) = self.waiting.last_mut() {
-            fill(block, message);
+            fill(block, normalised.as_bytes());
         }
         if self.waiting.len() == TOGETHER {
             self.settle();
@@ -167,7 +168,7 @@ impl Draft {
         self.settle_with(None);
     }
 
-    /// Hashes what waits and one block more, whose hash is the answer.
+    /// Hashes what waits and perhaps one block more, whose hash is the answer.
     fn settle_with(&mut self, more: Option<&Block>) -> Option<Hashed> {
         let first = self.waiting.first().map(|(_, block)| block).or(more)?;
         let mut blocks = [first; TOGETHER];
