@@ -12,19 +12,58 @@ use crate::settings::ContactFrom;
 /// Field name (the contract's) to digest. A field that is empty is not in it.
 pub type Fields = BTreeMap<String, String>;
 
+/// What the fields hold, before it is digested.
+type Values = BTreeMap<String, String>;
+
 /// Every field that `contact-updated` speaks of: where contacts are taken from webhooks, what webhooks and the API spell alike. Tags and consent have
 /// triggers of their own.
 pub fn fields(contact: &Contact, from: ContactFrom) -> Fields {
-    let mut fields = carried(contact);
+    digested(&contact.id, values(contact, from))
+}
+
+/// The fields a contact webhook carries as the API does.
+pub fn carried(contact: &Contact) -> Fields {
+    digested(&contact.id, carried_values(contact).collect())
+}
+
+/// The fields when a webhook of the contact was sent, for a contact fetched that has moved on since: what such a webhook carries is its word, also
+/// where it leaves out what is empty; the rest is the fetched contact's.
+pub fn at_webhook(webhook: &Contact, fetched: &Contact, from: ContactFrom) -> Fields {
+    let later = |fetched: &[String], said: &[String]| {
+        if fetched.first() == said.first() { fetched.to_vec() } else { said.to_vec() }
+    };
+    let then = Contact {
+        emails: later(&fetched.emails, &webhook.emails),
+        phones: later(&fetched.phones, &webhook.phones),
+        ..fetched.clone()
+    };
+    let mut values = values(&then, from);
+    for (name, _) in carried_values(fetched) {
+        values.remove(&name);
+    }
+    values.extend(carried_values(webhook));
+    digested(&fetched.id, values)
+}
+
+fn digested(contact: &str, values: Values) -> Fields {
+    let digest = |(name, value): (String, String)| {
+        let digest = digest::hex(&[contact, &name, &value], 12);
+        (name, digest)
+    };
+    values.into_iter().map(digest).collect()
+}
+
+fn values(contact: &Contact, from: ContactFrom) -> Values {
+    let mut values: Values = carried_values(contact).collect();
     let mut put = |name: &str, value: String| {
         if !value.is_empty() {
-            fields.insert(name.into(), digest::hex(&[&contact.id, name, &value], 12));
+            values.insert(name.into(), value);
         }
     };
     if from == ContactFrom::Webhook {
         put("emails", contact.emails.first().cloned().unwrap_or_default());
         put("phones", contact.phones.first().cloned().unwrap_or_default());
-        return fields;
+        return values;
     }
     // Derived where the parts are known: a new first name is one change, not two.
     if contact.first_name.is_none() && contact.last_name.is_none() {
@@ -36,11 +75,10 @@ pub fn fields(contact: &Contact, from: ContactFrom) -> Fields {
     put("business", contact.business.clone().unwrap_or_default());
     put("first-touch", contact.first_touch.as_ref().map(touch).unwrap_or_default());
     put("last-touch", contact.last_touch.as_ref().map(touch).unwrap_or_default());
-    fields
+    values
 }
 
-/// The fields a contact webhook carries as the API does.
-pub fn carried(contact: &Contact) -> Fields {
+fn carried_values(contact: &Contact) -> impl Iterator<Item = (String, String)> {
     let plain = [
         ("first-name", &contact.first_name),
         ("last-name", &contact.last_name),
@@ -55,26 +93,7 @@ pub fn carried(contact: &Contact) -> Fields {
     let custom =
         contact.custom_fields.iter().map(|field| (format!("custom-fields.{}", field.key), written(&field.value)));
     let plain = plain.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
-    plain.chain(custom).map(|(name, value)| (name.clone(), digest::hex(&[&contact.id, &name, &value], 12))).collect()
-}
-
-/// The fields when a webhook of the contact was sent, for a contact fetched that has moved on since: what such a webhook carries is its word, also
-/// where it leaves out what is empty; the rest is the fetched contact's.
-pub fn at_webhook(webhook: &Contact, fetched: &Contact, from: ContactFrom) -> Fields {
-    let later = |fetched: &[String], said: &[String]| {
-        if fetched.first() == said.first() { fetched.to_vec() } else { said.to_vec() }
-    };
-    let then = Contact {
-        emails: later(&fetched.emails, &webhook.emails),
-        phones: later(&fetched.phones, &webhook.phones),
-        ..fetched.clone()
-    };
-    let mut fields = fields(&then, from);
-    for name in carried(fetched).into_keys() {
-        fields.remove(&name);
-    }
-    fields.extend(carried(webhook));
-    fields
+    plain.chain(custom)
 }
 
 /// The fields at the sight in a list's row where the contact fetched has moved on since. A row leaves out what it does not know and spells names in
