@@ -26,7 +26,7 @@ impl Admin {
         let answer = operate(&flow.store, flow.clock.now_ms(), operation).await?;
         // What goes again need not wait for the next look.
         for step in [&flow.wake.read, &flow.wake.translate, &flow.wake.ship, &flow.wake.execute] {
-            step.notify_one();
+            step.ring_all();
         }
         Ok(answer)
     }

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::contract::Digest;
 use crate::flow::{Otlp, OtlpEnvironment};
-use crate::store::{Account, Incoming, Origin, Put};
+use crate::store::{Account, Incoming, Origin, Put, Store};
 use crate::vault::{KeyOrigin, forbid_core_dumps};
 
 #[derive(Args)]
@@ -163,13 +163,16 @@ async fn once(app: App, config: &Config, fixture: &Path, context: &Context) -> R
             "stored".to_owned()
         },
     );
+    let before = translated(&flow.store, &webhook_id).await?;
     let read = flow.read_once(&connection).await.map_err(anyhow::Error::from)?;
-    hops.add("read", format!("{read} delivery(s)"));
-    let translated = flow.translate_once(&connection).await.map_err(anyhow::Error::from)?;
+    hops.add("read", format!("{} delivery(s)", read.items));
+    // What reading left to be translated in a step of its own.
+    flow.translate_once(&connection).await.map_err(anyhow::Error::from)?;
+    let translated = translated(&flow.store, &webhook_id).await? - before;
     hops.add("translate", format!("{translated} change(s)"));
     for destination in &config.connections[&connection].terms.destinations {
         let shipped = flow.ship_once(destination).await.map_err(anyhow::Error::from)?;
-        hops.add("ship", format!("{shipped} event(s) to {destination}"));
+        hops.add("ship", format!("{} event(s) to {destination}", shipped.items));
     }
     flow.rest().await.map_err(anyhow::Error::from)?;
     let accounts = flow.store.account(Some(&[webhook_id])).await.map_err(anyhow::Error::from)?;
@@ -190,6 +193,12 @@ async fn once(app: App, config: &Config, fixture: &Path, context: &Context) -> R
         eprintln!("error: it did not arrive: the reason stands above");
     }
     Err(Exit::Said)
+}
+
+/// How many changes that a delivery told were translated.
+async fn translated(store: &Store, webhook_id: &str) -> Result<usize, anyhow::Error> {
+    let accounts = store.account(Some(&[webhook_id.to_owned()])).await?;
+    Ok(accounts.iter().flat_map(|account| &account.changes).filter(|change| change.state != "waiting").count())
 }
 
 /// What happened to one delivery, as a person reads it.

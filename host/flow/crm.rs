@@ -183,7 +183,7 @@ impl Flow {
             tracing::warn!(connection = %connection.name, command = name, "what is remembered of the contact moved on meanwhile");
         }
         drop(turn);
-        self.wake.read.notify_one();
+        self.wake.read.ring(&connection.name);
         Ok(Executed { id: done.id, changed: done.changed, repeated: false })
     }
 

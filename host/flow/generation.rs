@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::prepare::{Candidate, Diff, Prepared};
 use super::variants::{Overlays, Variants, by_overlay};
@@ -19,17 +20,33 @@ pub struct Generation {
     pub mapper: Arc<Mapper>,
     /// What each overlay makes of it.
     overlaid: BTreeMap<Overlay, Arc<Generation>>,
+    /// Whether a batch broke it.
+    broke: AtomicBool,
 }
 
 impl Generation {
     /// With the numbers that it and its overlays have in the store; 0 where they have none.
     pub fn of_variants(variants: &Variants, (id, ids): (i64, &[i64])) -> Self {
         let ids = ids.iter().copied().chain(std::iter::repeat(0));
-        let overlaid = variants.overlaid().iter().zip(ids).map(|((overlay, mapper), id)| {
-            let generation = Self { id, mapper: mapper.clone(), overlaid: BTreeMap::new() };
-            (overlay.clone(), Arc::new(generation))
-        });
-        Self { id, mapper: variants.base().clone(), overlaid: overlaid.collect() }
+        let overlaid =
+            variants.overlaid().iter().zip(ids).map(|((overlay, mapper), id)| {
+                (overlay.clone(), Arc::new(Self::new(id, mapper.clone(), BTreeMap::new())))
+            });
+        Self::new(id, variants.base().clone(), overlaid.collect())
+    }
+
+    fn new(id: i64, mapper: Arc<Mapper>, overlaid: BTreeMap<Overlay, Arc<Self>>) -> Self {
+        Self { id, mapper, overlaid, broke: AtomicBool::new(false) }
+    }
+
+    /// Whether a batch broke it: it may break again, and what is read must not wait for that.
+    pub(super) fn breaks(&self) -> bool {
+        self.broke.load(Ordering::Relaxed)
+    }
+
+    /// Takes note that a batch broke it.
+    pub(super) fn note_break(&self) {
+        self.broke.store(true, Ordering::Relaxed);
     }
 
     /// It as an overlay has it; none if that was never laid over it.
@@ -135,7 +152,7 @@ impl Flow {
             }
             let written = &latest.written;
             let kept = self.kept(&candidate.name, &written.mapper_digest, written.settings.clone()).await?;
-            let bare = Arc::new(Generation { id: latest.id, mapper: Arc::new(kept), overlaid: BTreeMap::new() });
+            let bare = Arc::new(Generation::new(latest.id, Arc::new(kept), BTreeMap::new()));
             let live = self.laid(mapper, &bare, &self.overlays(mapper)).await?;
             return Ok(self.publish(mapper, live));
         }
@@ -184,7 +201,7 @@ impl Flow {
             }
         };
         let generation = self.publish(mapper, Arc::new(Generation::of_variants(&variants, (id, &ids))));
-        self.wake.ship.notify_one();
+        self.wake.ship.ring_all();
         self.end_shadow_of(mapper).await?;
         Ok(RolledBack { generation, recalled })
     }
@@ -302,7 +319,7 @@ impl Flow {
         let digest = generation.mapper.loaded().digest.to_string();
         self.tell(|| What::Swapped { mapper: mapper.to_owned(), generation: generation.id, digest });
         self.drop_stage(mapper);
-        self.wake.translate.notify_one();
+        self.wake.translate.ring_all();
         generation
     }
 
@@ -341,11 +358,10 @@ impl Flow {
                 let row = self.row(mapper, &ready, (0, Diff::default()), reason);
                 let row = NewGeneration { connection: serde_json::to_string(&connections).ok(), ..row };
                 let id = self.store.put_overlaid(generation.id, row).await?;
-                let made = Generation { id, mapper: ready, overlaid: BTreeMap::new() };
-                overlaid.insert(overlay.clone(), Arc::new(made));
+                overlaid.insert(overlay.clone(), Arc::new(Generation::new(id, ready, BTreeMap::new())));
             }
         }
-        Ok(Arc::new(Generation { id: generation.id, mapper: generation.mapper.clone(), overlaid }))
+        Ok(Arc::new(Generation::new(generation.id, generation.mapper.clone(), overlaid)))
     }
 }
 

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
 
 use super::Flow;
+use super::bell::{Bell, Lanes};
 use crate::clock::Millis;
 use crate::store::{StoreError, Waiting};
 
@@ -65,39 +65,82 @@ impl Step {
     }
 }
 
+/// What one batch came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Worked {
+    /// How many items it held.
+    pub items: usize,
+    /// What waits behind it.
+    pub left: Left,
+}
+
+/// What waits behind a batch in its lane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing that was there when it was taken: what came since has rung.
+    #[default]
+    Nothing,
+    /// More than it could hold.
+    More,
+    /// The store has to be asked.
+    Unknown,
+}
+
+/// A lane's name, and what its batch left.
+type Ended = (String, Left);
+
 impl Flow {
-    /// Runs a step's lanes until the flow is stopped, then waits for those under way.
+    /// Runs a step's lanes until the flow is stopped, then waits for those under way. The store is asked who waits where nobody said so: when all is rung for, and
+    /// now and then for what waits for a time.
     pub(super) async fn work(self: Arc<Self>, step: Step) {
-        let wake = self.wake(step);
+        let bell = self.bell(step);
         let mut busy: HashMap<String, usize> = HashMap::new();
-        let mut lanes: JoinSet<String> = JoinSet::new();
+        let mut lanes: JoinSet<Ended> = JoinSet::new();
+        let mut called = Lanes::default();
+        let mut looked: Option<Instant> = None;
         while !self.stopping() {
             // Asked for before looking, so that what arrives in between wakes the loop.
-            let woken = wake.notified();
-            let waiting = self.waiting(step).await;
+            let rung = bell.rung();
+            let heard = bell.take();
+            heard.lanes.names().for_each(|name| called.add(name));
+            if heard.all || looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
+                looked = Some(Instant::now());
+                match self.waiting(step).await {
+                    Ok(names) => names.iter().for_each(|name| called.add(name)),
+                    Err(error) => tracing::error!(?step, %error, "cannot look for work"),
+                }
+            }
             // One moment for the look and for the sleep behind it: a nap that ended between two would be slept through.
             let now = self.clock.now_ms();
-            match waiting {
-                Ok(names) => {
-                    for name in names.into_iter().filter(|name| !self.naps.sleeps(step, name, now)) {
-                        let running = busy.entry(name.clone()).or_default();
-                        if *running < self.width(step, &name) && lanes.len() < step.lanes() {
-                            *running += 1;
-                            lanes.spawn(self.clone().lane(step, name));
-                        }
-                    }
+            called.take_if(|name| {
+                let running = busy.get(name).copied().unwrap_or_default();
+                let may = !self.naps.sleeps(step, name, now)
+                    && running < self.width(step, name)
+                    && lanes.len() < step.lanes();
+                if may {
+                    *busy.entry(name.to_owned()).or_default() += 1;
+                    lanes.spawn(self.clone().lane(step, name.to_owned()));
                 }
-                Err(error) => tracing::error!(?step, %error, "cannot look for work"),
-            }
+                may
+            });
+            let mut ended = Vec::new();
             tokio::select! {
-                () = woken => {}
-                Some(ended) = lanes.join_next() => ended_one(step, &mut busy, ended),
-                () = tokio::time::sleep(self.until_next(step, now)) => {}
+                () = rung => {}
+                Some(one) = lanes.join_next() => ended.push(one),
+                // A nap is over, or what waited for a time may be due.
+                () = tokio::time::sleep(self.until_next(step, now)) => looked = None,
                 () = self.stop.cancelled() => {}
             }
             // Those that ended meanwhile make one look, not one each.
-            while let Some(ended) = lanes.try_join_next() {
-                ended_one(step, &mut busy, ended);
+            while let Some(one) = lanes.try_join_next() {
+                ended.push(one);
+            }
+            for one in ended {
+                match ended_one(step, &mut busy, one) {
+                    Some((name, Left::More)) => called.add(&name),
+                    Some((_, Left::Nothing)) => {}
+                    Some((_, Left::Unknown)) | None => looked = None,
+                }
             }
         }
         while let Some(ended) = lanes.join_next().await {
@@ -105,7 +148,7 @@ impl Flow {
         }
     }
 
-    fn wake(&self, step: Step) -> Arc<Notify> {
+    fn bell(&self, step: Step) -> Arc<Bell> {
         match step {
             Step::Meet => self.wake.meet.clone(),
             Step::Poll => self.wake.poll.clone(),
@@ -156,51 +199,59 @@ impl Flow {
     }
 
     /// Works off one batch of a lane. Only one: then who has waited longest is next, so that a lane that never runs dry holds nobody.
-    async fn lane(self: Arc<Self>, step: Step, name: String) -> String {
+    async fn lane(self: Arc<Self>, step: Step, name: String) -> Ended {
         let began = Instant::now();
+        let some = |items: usize| Worked { items, left: Left::Unknown };
         let worked = match step {
-            Step::Meet => self.meet_once().await,
-            Step::Poll => self.poll_once(&name).await,
+            Step::Meet => self.meet_once().await.map(some),
+            Step::Poll => self.poll_once(&name).await.map(some),
             Step::Read => self.read_once(&name).await,
-            Step::Translate => self.translate_once(&name).await,
+            Step::Translate => self.translate_once(&name).await.map(some),
             Step::Ship => self.ship_once(&name).await,
-            Step::Execute => self.execute_once(&name).await,
-            Step::Audience => self.update_audience_once(&name).await,
+            Step::Execute => self.execute_once(&name).await.map(some),
+            Step::Audience => self.update_audience_once(&name).await.map(some),
         };
-        if let Ok(items @ 1..) = worked {
-            self.metrics.stepped(step.word(), began.elapsed());
-            let latency_ms = began.elapsed().as_millis() as u64;
-            tracing::debug!(step = step.word(), lane = %name, items, latency_ms, "a batch is done");
+        if let Ok(Worked { items: items @ 1.., .. }) = worked {
+            ended(&self, step, &name, items, began.elapsed());
         }
         let rest = match worked {
             // Nothing tells whether there is something to meet: it is looked for.
-            Ok(0) if step == Step::Meet => LOOK,
-            Ok(0) => BREATH,
-            Ok(_) => return name,
+            Ok(Worked { items: 0, .. }) if step == Step::Meet => LOOK,
+            Ok(Worked { items: 0, left: Left::Unknown }) => BREATH,
+            Ok(Worked { left, .. }) => return (name, left),
             Err(error) => {
                 tracing::error!(?step, lane = %name, %error, "cannot go on now");
                 FAILED
             }
         };
         self.naps.nap(step, &name, self.clock.now_ms() + rest.as_millis() as Millis);
-        name
+        (name, Left::Nothing)
     }
 }
 
-fn ended_one(step: Step, busy: &mut HashMap<String, usize>, ended: Result<String, JoinError>) {
+/// A batch of a step is done: it is timed, and logged.
+pub(super) fn ended(flow: &Flow, step: Step, lane: &str, items: usize, took: Duration) {
+    flow.metrics.stepped(step.word(), took);
+    tracing::debug!(step = step.word(), lane, items, latency_ms = took.as_millis() as u64, "a batch is done");
+}
+
+/// Takes note that a lane has ended: which one, and what it left; none if it broke.
+fn ended_one(step: Step, busy: &mut HashMap<String, usize>, ended: Result<Ended, JoinError>) -> Option<Ended> {
     match ended {
-        Ok(name) => {
+        Ok((name, left)) => {
             if let Some(running) = busy.get_mut(&name) {
                 *running -= 1;
                 if *running == 0 {
                     busy.remove(&name);
                 }
             }
+            Some((name, left))
         }
         // The name is lost with the panic: start counting anew rather than hold a lane for ever.
         Err(error) => {
             tracing::error!(?step, %error, "a lane broke");
             busy.clear();
+            None
         }
     }
 }

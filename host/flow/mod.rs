@@ -1,7 +1,9 @@
 //! The only floor that knows the order of steps: read, translate, ship, over three durable lines.
 
 mod alert;
+mod at_once;
 mod audience;
+mod bell;
 mod blank;
 mod case;
 mod compare;
@@ -20,6 +22,7 @@ mod lanes;
 mod lines;
 mod location;
 mod login;
+mod made;
 mod meet;
 mod operate;
 mod otherwise;
@@ -53,10 +56,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 pub use alert::{Alert, Message, Said, Severity, State as AlertState};
+pub use bell::Bell;
 pub use case::{Case, CaseError, alone};
 pub use compare::{Changed, Difference, How, Turn, difference};
 pub use crm::{CrmError, Executed};
@@ -89,6 +93,7 @@ pub use verify::{Proof, Unequal, Verify};
 
 use happening::Happenings;
 use lanes::Step;
+pub use lanes::{Left, Worked};
 use pauses::Pauses;
 use room::{Marks, Naps};
 use trouble::Troubles;
@@ -100,27 +105,30 @@ use crate::engine::{Engine, SinkDestination};
 use crate::metrics::Metrics;
 use crate::store::{GrantState, Pause, PauseScope, PollState, Store, StoreError, Sweep, TestMode};
 
+/// Lanes that compute on what they read at the same time; those that wait for the CRM are not counted.
+const READ_PLACES: usize = 4;
+
 /// Signals between the steps: what one settles the next one looks for.
 #[derive(Default)]
 pub struct Wake {
     /// Deliveries were put that no connection takes.
-    pub meet: Arc<Notify>,
+    pub meet: Arc<Bell>,
     /// Somebody asks for a poll.
-    pub poll: Arc<Notify>,
+    pub poll: Arc<Bell>,
     /// Connections came or went: the plan is to be made anew.
     pub replan: Arc<Notify>,
     /// Deliveries were put.
-    pub read: Arc<Notify>,
+    pub read: Arc<Bell>,
     /// Changes were settled.
-    pub translate: Arc<Notify>,
+    pub translate: Arc<Bell>,
     /// Events were settled, or a destination was resumed.
-    pub ship: Arc<Notify>,
+    pub ship: Arc<Bell>,
     /// Rules asked for commands.
-    pub execute: Arc<Notify>,
+    pub execute: Arc<Bell>,
     /// A destination rests until its credential works.
     pub heal: Arc<Notify>,
     /// Wishes for audiences were settled, or a destination was resumed.
-    pub audience: Arc<Notify>,
+    pub audience: Arc<Bell>,
 }
 
 /// The steps and what they share.
@@ -149,6 +157,8 @@ pub struct Flow {
     shadows: shadow::Shadows,
     staged: ArcSwap<HashMap<String, Arc<shadow::Staged>>>,
     turns: Turns,
+    /// Places for lanes that read and compute: a few at once take what waits in larger batches than many would.
+    places: Semaphore,
     naps: Naps,
     marks: Marks,
     troubles: Troubles,
@@ -184,6 +194,7 @@ impl Flow {
             shadows: shadow::Shadows::default(),
             staged: ArcSwap::default(),
             turns: Turns::default(),
+            places: Semaphore::new(READ_PLACES),
             naps: Naps::default(),
             marks: Marks::default(),
             troubles: Troubles::default(),
@@ -205,9 +216,10 @@ impl Flow {
         self.plan.store(Arc::new(plan));
         self.naps.end();
         let wake = &self.wake;
-        for step in [&wake.meet, &wake.poll, &wake.read, &wake.ship, &wake.execute, &wake.audience, &wake.heal] {
-            step.notify_one();
+        for step in [&wake.meet, &wake.poll, &wake.read, &wake.ship, &wake.execute, &wake.audience] {
+            step.ring_all();
         }
+        wake.heal.notify_one();
     }
 
     /// The engine, for who prepares a mapper.
@@ -267,7 +279,7 @@ impl Flow {
         self.naps.end();
         let wake = &self.wake;
         for step in [&wake.poll, &wake.read, &wake.translate, &wake.ship, &wake.execute, &wake.audience] {
-            step.notify_one();
+            step.ring_all();
         }
         Ok(())
     }

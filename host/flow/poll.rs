@@ -75,7 +75,7 @@ impl Flow {
             self.polls.lock().await.remove(&key);
         }
         self.asked.lock().await.insert(key);
-        self.wake.poll.notify_one();
+        self.wake.poll.ring_all();
         Ok(true)
     }
 
@@ -145,7 +145,7 @@ impl Flow {
                 if !more {
                     self.asked.lock().await.remove(&key);
                 }
-                self.wake.read.notify_one();
+                self.wake.read.ring(name);
             }
             Err(reason) => {
                 // A grant that is gone was told of already.

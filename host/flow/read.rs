@@ -4,21 +4,19 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use super::judge::{Circumstances, judge_delivery};
-use super::lanes::Step;
+use super::lanes::{Left, Step, Worked};
 use super::lines::note;
 use super::plan::Connection;
+use super::room::{cost, room};
 use super::{Flow, tale};
 use crate::clock::Millis;
-use crate::contract::{Change, Delivery, Origin, kind};
+use crate::contract::{Change, Delivery, Origin, Trigger, kind};
 use crate::egress::Reservation;
 use crate::engine::{Fault, Identity, Reading, Silence, SourceError, Telling, Work};
 use crate::store::{
-    About, Gap, GrantState, NewChange, ReadDelivery, ReadGroup, ReadSettlement, Remembered, StoreError, StoredDelivery,
-    Told, Written,
+    self, About, Claimed, Gap, GrantState, NewChange, ReadDelivery, ReadGroup, ReadSettlement, Remembered, Room,
+    StoreError, StoredDelivery, Told, Written,
 };
-
-/// The most deliveries one call carries over the border: sixty-four lanes of as many contacts each are what memory is bounded by.
-const BATCH: usize = 64;
 
 /// A lane whose only rows are a sweep's, and which has room for none, is looked at again after this; a webhook waits no longer than that either.
 const SWEEP_NAP_MS: Millis = 100;
@@ -34,60 +32,86 @@ struct Group {
     deliveries: Vec<StoredDelivery>,
 }
 
+/// What was read of a batch.
+struct Read {
+    /// Contact by contact, to be settled.
+    settled: Vec<ReadGroup>,
+    /// The changes in it that may be translated at once, as the mapper takes them.
+    changes: Vec<Change>,
+    /// The connection's catalogue.
+    catalogue: Option<Vec<u8>>,
+    /// Whether it differs from the one that is kept.
+    is_read_anew: bool,
+    /// Whether some of what was claimed is left for the next batch.
+    leaves: bool,
+}
+
 impl Flow {
-    /// Reads one batch, no larger than the location's allowance has room for; how many deliveries it held.
-    pub async fn read_once(&self, name: &str) -> Result<usize, StoreError> {
-        let Some(connection) = self.plan().connections.get(name).cloned() else { return Ok(0) };
+    /// Reads one batch, no larger than the location's allowance has room for; how many deliveries it held, and whether more wait.
+    pub async fn read_once(&self, name: &str) -> Result<Worked, StoreError> {
+        let Some(connection) = self.plan().connections.get(name).cloned() else { return Ok(Worked::default()) };
+        let place = self.places.acquire().await.ok();
         if self.is_paused(name) {
-            return Ok(0);
+            return Ok(Worked::default());
         }
         // A command is under way: its settling wakes this lane.
-        let Some(_turn) = self.turns.now(name) else { return Ok(0) };
-        let mut catalogue = self.store.catalogue(name).await?;
-        let known = catalogue.clone();
-        let (each, once) = cost(&connection, catalogue.is_none());
-        let room = connection.limiter.room().saturating_sub(once);
-        let batch = BATCH.min((room / each) as usize);
-        // A sweep leaves a fifth of the allowance to webhooks, which need not wait for a window then.
-        let spare = connection.limiter.snapshot().requests / 5;
-        let swept = BATCH.min((room.saturating_sub(spare) / each) as usize);
-        if batch == 0 {
+        let Some(_turn) = self.turns.now(name) else { return Ok(Worked::default()) };
+        let asker = connection.clone();
+        let claimed =
+            self.store.claim_deliveries(name, self.clock.now_ms(), move |catalogued| room(&asker, catalogued));
+        let Claimed { room, catalogue: known, deliveries } = claimed.await?;
+        let (each, once) = cost(&connection, known.is_some());
+        if room.deliveries == 0 {
             self.nap_for_room(Step::Read, &connection, each + once);
-            return Ok(0);
+            return Ok(Worked::default());
         }
-        let claimed = self.store.claim_deliveries(name, self.clock.now_ms(), batch, swept).await?;
-        let count = claimed.len();
+        let count = deliveries.len();
+        let swept = deliveries.iter().filter(|delivery| delivery.origin == store::Origin::Sweep).count();
         if count == 0 {
-            if swept == 0 {
+            if room.swept == 0 {
                 self.naps.nap(Step::Read, name, self.clock.now_ms() + SWEEP_NAP_MS);
             }
-            return Ok(0);
+            return Ok(Worked::default());
         }
         let Some(reserved) = self.reserve(Step::Read, &connection, count as u32 * each + once).await? else {
             // Somebody else took the room meanwhile. What was claimed still waits.
-            return Ok(0);
+            return Ok(Worked::default());
         };
         let began = Instant::now();
         let mut written = Vec::new();
-        let (mut settled, groups) = self.group(&connection, claimed, &mut written).await?;
+        let (settled, groups) = self.group(&connection, deliveries, &mut written).await?;
+        let mut read = Read { settled, changes: Vec::new(), catalogue: known, is_read_anew: false, leaves: false };
+        // The CRM may be asked now, and may be slow.
+        drop(place);
         if !groups.is_empty() {
-            let reserved = Some(reserved);
-            self.read_groups(&connection, groups, &mut catalogue, &mut settled, &mut written, reserved).await?;
+            self.read_groups(&connection, groups, &mut read, &mut written, Some(reserved)).await?;
         }
+        let place = self.places.acquire().await.ok();
+        let Read { mut settled, changes, catalogue, is_read_anew, leaves } = read;
         let tales = tale::of_read(self, &connection, &settled, began.elapsed());
+        let at_once = self.translate_at_once(&connection, &mut settled, &changes).await;
         let settlement = ReadSettlement {
             connection: name.to_owned(),
             now: self.clock.now_ms(),
             source_digest: connection.source.loaded().digest.to_string(),
             groups: settled,
-            catalogue: catalogue.filter(|new| Some(new) != known.as_ref()),
+            catalogue: catalogue.filter(|_| is_read_anew),
+            generation: at_once.generation,
         };
         // A group whose memory moved on meanwhile was left as it was: it is claimed again.
-        let taken = self.store.settle_read(settlement).await?;
-        tales.into_iter().zip(taken).filter(|(_, taken)| *taken).for_each(|(tale, _)| tale.tell(self));
-        self.wake.translate.notify_one();
+        let settled = self.store.settle_read(settlement).await?;
+        tales.into_iter().zip(&settled.taken).filter(|(_, taken)| **taken).for_each(|(tale, _)| tale.tell(self));
+        let left = match room {
+            _ if leaves || settled.taken.contains(&false) => Left::More,
+            Room { deliveries, .. } if count == deliveries => Left::More,
+            // Rows of a sweep may wait for room of their own.
+            Room { swept: room, .. } if swept == room => Left::Unknown,
+            _ => Left::Nothing,
+        };
+        drop(place);
+        at_once.tell(self, name, settled);
         self.keep_lines(written).await;
-        Ok(count)
+        Ok(Worked { items: count, left })
     }
 
     /// Whose deliveries these are, and what is remembered of each contact. What cannot be identified is settled at once.
@@ -173,8 +197,7 @@ impl Flow {
         &self,
         connection: &Connection,
         groups: Vec<Group>,
-        catalogue: &mut Option<Vec<u8>>,
-        settled: &mut Vec<ReadGroup>,
+        read: &mut Read,
         written: &mut Vec<Written>,
         reserved: Option<Reservation>,
     ) -> Result<(), StoreError> {
@@ -182,10 +205,11 @@ impl Flow {
         let ticket = connection.ticket(reserved);
         let first = groups.first().and_then(|group| group.deliveries.first());
         self.trace(&ticket, first.map(|delivery| delivery.id.as_str()));
-        let subject = connection.subject(catalogue.clone());
+        let subject = connection.subject(read.catalogue.take());
         let mut lines = None;
-        let read = connection.source.read(ticket.clone(), &subject, &work, &mut lines).await;
-        if read.is_ok() || groups.len() == 1 {
+        let readings = connection.source.read(ticket.clone(), &subject, &work, &mut lines).await;
+        read.catalogue = subject.catalogue;
+        if readings.is_ok() || groups.len() == 1 {
             note(written, lines, || groups.iter().flat_map(Group::about).collect());
         }
         for refusal in ticket.refusals() {
@@ -196,10 +220,10 @@ impl Flow {
         let rests = ticket.trouble().is_some_and(|trouble| trouble.state != GrantState::Suspended);
         // What was reserved and not used goes back before anything else is asked.
         drop(ticket);
-        match read {
+        match readings {
             Ok(readings) => {
-                if readings.catalogue.is_some() {
-                    *catalogue = readings.catalogue;
+                if readings.catalogue.is_some() && readings.catalogue != read.catalogue {
+                    (read.catalogue, read.is_read_anew) = (readings.catalogue, true);
                 }
                 let now = self.clock.now_ms();
                 let mut found = Vec::new();
@@ -207,25 +231,25 @@ impl Flow {
                     match reading {
                         Ok(reading) => match whose(&group, &reading) {
                             Some(contact) => found.push(Group { contact: Some(contact), ..group }),
-                            None => settled.push(group.read(reading, connection, now)),
+                            None => group.read(reading, connection, now, read),
                         },
                         Err(SourceError::Unauthorized(_) | SourceError::Unavailable(_)) if rests => {}
-                        Err(error) => settled.push(group.unread(&error, now)),
+                        Err(error) => read.settled.push(group.unread(&error, now)),
                     }
                 }
                 if !found.is_empty() {
-                    Box::pin(self.read_found(connection, found, catalogue, settled, written)).await?;
+                    Box::pin(self.read_found(connection, found, read, written)).await?;
                 }
             }
             Err(fault) if groups.len() == 1 => {
                 tracing::warn!(connection = %connection.name, fault = %fault, "one contact breaks the source");
-                settled.extend(groups.into_iter().map(|group| group.broken(&fault)));
+                read.settled.extend(groups.into_iter().map(|group| group.broken(&fault)));
             }
             Err(_) => {
                 let mut left = groups;
                 let right = left.split_off(left.len() / 2);
-                Box::pin(self.read_groups(connection, left, catalogue, settled, written, None)).await?;
-                Box::pin(self.read_groups(connection, right, catalogue, settled, written, None)).await?;
+                Box::pin(self.read_groups(connection, left, read, written, None)).await?;
+                Box::pin(self.read_groups(connection, right, read, written, None)).await?;
             }
         }
         Ok(())
@@ -236,8 +260,7 @@ impl Flow {
         &self,
         connection: &Connection,
         found: Vec<Group>,
-        catalogue: &mut Option<Vec<u8>>,
-        settled: &mut Vec<ReadGroup>,
+        read: &mut Read,
         written: &mut Vec<Written>,
     ) -> Result<(), StoreError> {
         let mut groups: Vec<Group> = Vec::new();
@@ -247,7 +270,7 @@ impl Flow {
                     known.kinds.extend(group.kinds);
                     known.deliveries.extend(group.deliveries);
                 }
-                None if settled.iter().any(|done| done.contact == group.contact) => {}
+                None if read.settled.iter().any(|done| done.contact == group.contact) => read.leaves = true,
                 None => groups.push(group),
             }
         }
@@ -259,7 +282,7 @@ impl Flow {
         if groups.is_empty() {
             return Ok(());
         }
-        self.read_groups(connection, groups, catalogue, settled, written, None).await
+        self.read_groups(connection, groups, read, written, None).await
     }
 }
 
@@ -275,14 +298,6 @@ fn name_contacts(written: &mut [Written], deliveries: &[Delivery], identities: &
             *contact = found.get(id.as_str()).cloned();
         }
     }
-}
-
-/// The most requests it takes to read one contact, and those that come once a call; together never more than the allowance, or nothing would ever be read.
-fn cost(connection: &Connection, uncatalogued: bool) -> (u32, u32) {
-    let (needs, requests) = (&connection.needs, connection.limiter.snapshot().requests);
-    let each = if connection.sync.is_some() { needs.per_contact.max(needs.per_swept) } else { needs.per_contact };
-    let each = each.clamp(1, requests.max(1));
-    (each, if uncatalogued { needs.per_catalogue.min(requests.saturating_sub(each)) } else { 0 })
 }
 
 /// The contact that a delivery without one turned out to be of. Only what named none is asked for: a source cannot move a fact from one person to another.
@@ -305,11 +320,17 @@ impl Group {
             .map(|delivery| About::Delivery { id: delivery.id.clone(), contact: self.contact.clone() })
     }
 
-    fn read(self, reading: Reading, connection: &Connection, now: Millis) -> ReadGroup {
-        let told = |telling: Telling| match telling {
+    fn read(self, reading: Reading, connection: &Connection, now: Millis, read: &mut Read) {
+        let mut told = |telling: Telling| match telling {
             Telling::Changes(changes) => {
                 match changes.into_iter().map(|change| stored(change, connection, now)).collect() {
-                    Ok(changes) => Told::Changes(changes),
+                    Ok(stored) => {
+                        let (new, changes): (_, Vec<Change>) = <Vec<_>>::into_iter(stored).unzip();
+                        // Forgetting a contact comes after all that was read of them: their end is translated in a step of its own.
+                        let lasting = |change: &Change| !matches!(change.trigger, Trigger::ContactDeleted);
+                        read.changes.extend(changes.into_iter().filter(lasting));
+                        Told::Changes(new)
+                    }
                     Err(reason) => Told::Dead { reason },
                 }
             }
@@ -319,12 +340,12 @@ impl Group {
             }
         };
         let expected = self.remembered.map(|remembered| remembered.version);
-        let answers = reading.tellings.into_iter().map(told);
+        let answers: Vec<Told> = reading.tellings.into_iter().map(&mut told).collect();
         let gaps = reading.gaps.into_iter().map(|gap| Gap { id: gap.id, kind: gap.kind }).collect();
         let deliveries = self.deliveries.into_iter().zip(self.kinds).zip(answers);
         let deliveries =
             deliveries.map(|((delivery, kind), answer)| ReadDelivery { id: delivery.id, kind, answer }).collect();
-        ReadGroup { contact: self.contact, expected, memory: reading.memory, deliveries, gaps }
+        read.settled.push(ReadGroup { contact: self.contact, expected, memory: reading.memory, deliveries, gaps });
     }
 
     fn unread(self, error: &SourceError, now: Millis) -> ReadGroup {
@@ -360,7 +381,7 @@ fn alone(delivery: StoredDelivery, kind: String, answer: Told) -> ReadGroup {
 }
 
 /// A change as it is kept: exactly what the mapper will be given. Connection and the times of the host are the host's word.
-fn stored(mut change: Change, connection: &Connection, now: Millis) -> Result<NewChange, String> {
+fn stored(mut change: Change, connection: &Connection, now: Millis) -> Result<(NewChange, Change), String> {
     change.connection.clone_from(&connection.name);
     if change.id.is_empty() || change.id.len() > 128 {
         return Err("the source gave a change no usable id".to_owned());
@@ -368,7 +389,7 @@ fn stored(mut change: Change, connection: &Connection, now: Millis) -> Result<Ne
     change.seen_at = change.seen_at.min(now);
     let kind = kind(&change.trigger).to_owned();
     let bytes = serde_json::to_vec(&change).map_err(|error| format!("the change cannot be kept: {error}"))?;
-    Ok(NewChange { id: change.id, kind, occurred_at: change.occurred_at, bytes })
+    Ok((NewChange { id: change.id.clone(), kind, occurred_at: change.occurred_at, bytes, made: None }, change))
 }
 
 pub(super) fn as_word(delivery: &StoredDelivery) -> Delivery {
@@ -376,10 +397,10 @@ pub(super) fn as_word(delivery: &StoredDelivery) -> Delivery {
         id: delivery.id.clone(),
         connection: delivery.connection.clone(),
         origin: match &delivery.origin {
-            crate::store::Origin::Webhook => Origin::Webhook,
-            crate::store::Origin::Poll => Origin::Poll,
-            crate::store::Origin::Sweep => Origin::Sweep,
-            crate::store::Origin::Reported(contact) => Origin::Reported(contact.clone()),
+            store::Origin::Webhook => Origin::Webhook,
+            store::Origin::Poll => Origin::Poll,
+            store::Origin::Sweep => Origin::Sweep,
+            store::Origin::Reported(contact) => Origin::Reported(contact.clone()),
         },
         received_at: delivery.received_at,
         headers: delivery.headers.clone(),

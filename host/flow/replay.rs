@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::Flow;
 use super::generation::{Beside, Generation};
+use super::made::made;
 use super::otherwise::ToldOtherwise;
-use super::translate::{settled, translate_each};
+use super::translate::translate_each;
 use crate::clock::Millis;
 use crate::contract::Change;
 use crate::store::{
-    AuditRow, Besides, Brake, NewEvent, Retold, Standing, StoreError, StoredChange, Translated, TranslatedChange,
-    Window,
+    AuditRow, Besides, Brake, Made, NewEvent, Retold, Standing, StoreError, StoredChange, Translated, Window,
 };
 
 /// Changes that one look at the past takes.
@@ -177,10 +177,10 @@ impl Flow {
         }
         let (mut proposed, mut about) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
         for ((row, change), answer) in rows.into_iter().zip(changes).zip(answers) {
-            let translated = settled(&connection, row, &change, &answer);
-            match translated.answer {
+            let made = made(&connection, &change, &answer);
+            match made.answer {
                 Translated::Events(_) => {
-                    proposed.push(meant(translated, replay.rule.as_deref()));
+                    proposed.push(meant(row, made, replay.rule.as_deref()));
                     about.push(change);
                 }
                 Translated::Dead { .. } => report.dead += 1,
@@ -205,7 +205,7 @@ impl Flow {
         if !replay.dry_run && !proposed.is_empty() {
             self.store.settle_retold(generation.id, now, proposed).await?;
             for step in [&self.wake.ship, &self.wake.audience, &self.wake.execute] {
-                step.notify_one();
+                step.ring_all();
             }
         }
         Ok(())
@@ -213,9 +213,9 @@ impl Flow {
 }
 
 /// What a change asks for, by this rule if one is named. A person looks at a replay: there is no brake.
-fn meant(translated: TranslatedChange, rule: Option<&str>) -> Retold {
+fn meant(row: i64, made: Made, rule: Option<&str>) -> Retold {
     let is_meant = |of: &str| rule.is_none_or(|rule| rule == of);
-    let TranslatedChange { row, answer, mut commands, mut wishes, .. } = translated;
+    let Made { answer, mut commands, mut wishes, .. } = made;
     let events = match answer {
         Translated::Events(events) => events.into_iter().filter(|event| is_meant(&event.rule)),
         Translated::Dead { .. } | Translated::Skip { .. } | Translated::Retry { .. } => {

@@ -8,7 +8,10 @@ use super::lanes::Step;
 use super::plan::Connection;
 use crate::clock::Millis;
 use crate::egress::Reservation;
-use crate::store::{StoreError, Use};
+use crate::store::{self, StoreError, Use};
+
+/// The most deliveries one call carries over the border: sixty-four lanes of as many contacts each are what memory is bounded by.
+const BATCH: usize = 64;
 
 /// Lanes that are left alone until a time.
 #[derive(Default)]
@@ -107,6 +110,23 @@ impl Flow {
         self.marks.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, now);
         Ok(())
     }
+}
+
+/// The most requests it takes to read one contact, and those that come once a call; together never more than the allowance, or nothing would ever be read.
+pub(super) fn cost(connection: &Connection, catalogued: bool) -> (u32, u32) {
+    let (needs, requests) = (&connection.needs, connection.limiter.snapshot().requests);
+    let each = if connection.sync.is_some() { needs.per_contact.max(needs.per_swept) } else { needs.per_contact };
+    let each = each.clamp(1, requests.max(1));
+    (each, if catalogued { 0 } else { needs.per_catalogue.min(requests.saturating_sub(each)) })
+}
+
+/// How many deliveries the location's allowance has room for now. A sweep leaves a fifth of it to webhooks, which need not wait for a window then.
+pub(super) fn room(connection: &Connection, catalogued: bool) -> store::Room {
+    let (each, once) = cost(connection, catalogued);
+    let room = connection.limiter.room().saturating_sub(once);
+    let spare = connection.limiter.snapshot().requests / 5;
+    let deliveries = |requests: u32| BATCH.min((requests / each) as usize);
+    store::Room { deliveries: deliveries(room), swept: deliveries(room.saturating_sub(spare)) }
 }
 
 #[cfg(test)]

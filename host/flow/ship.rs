@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::Flow;
 use super::heal::resting;
 use super::judge::{Circumstances, judge_event};
-use super::lanes::Step;
+use super::lanes::{Left, Step, Worked};
 use super::lines::note;
 use super::plan::Destination;
 use super::tale;
@@ -20,17 +20,21 @@ use crate::{clock::Millis, crash};
 
 impl Flow {
     /// Ships one batch; how many events it held.
-    pub async fn ship_once(&self, name: &str) -> Result<usize, StoreError> {
-        let Some(destination) = self.plan().destinations.get(name).cloned() else { return Ok(0) };
+    pub async fn ship_once(&self, name: &str) -> Result<Worked, StoreError> {
+        let Some(destination) = self.plan().destinations.get(name).cloned() else { return Ok(Worked::default()) };
         let digest = destination.sink.loaded().digest.to_string();
         let limit = destination.profile.max_events.clamp(1, 1_000) as usize;
         let Some(Claim { attempt, events }) =
             self.store.claim_events(name, self.clock.now_ms(), limit, &digest).await?
         else {
-            return Ok(0);
+            return Ok(Worked::default());
         };
         let began = Instant::now();
         let count = events.len();
+        if count == limit {
+            // Another lane may take what is behind it.
+            self.wake.ship.ring(name);
+        }
         self.metrics.received(Kind::Sink, name, count);
         let mut items = Vec::with_capacity(count);
         let (mut rows, mut words) = (Vec::with_capacity(count), Vec::with_capacity(count));
@@ -84,7 +88,7 @@ impl Flow {
             self.look_after_resting(&pause).await?;
         }
         self.keep_lines(written).await;
-        Ok(count)
+        Ok(Worked { items: count, left: Left::Nothing })
     }
 
     /// The event as the sink takes it, or the verdict on one that need not be sent.

@@ -8,10 +8,10 @@ use super::Generation;
 use super::happening::{What, reason};
 use super::plan::{Connection, Destination};
 use super::quality::score;
-use crate::contract::{Change, Effect, kind};
+use crate::contract::Effect;
 use crate::engine::{Outcome, Translation};
 use crate::metrics::{Kind, Stage};
-use crate::store::{ReadGroup, StoredEvent, Told, Translated, TranslatedChange, Verdict};
+use crate::store::{Made, ReadGroup, StoredEvent, Told, Translated, Verdict};
 
 /// What one batch came to.
 pub(super) struct Tale {
@@ -106,20 +106,19 @@ fn of_group(connection: &Connection, group: &ReadGroup, batch: &Batch<'_>) -> Ta
     tale
 }
 
-/// The tale of a batch that was translated. `changes` has what can be read, by row; `deliveries` what told them, where somebody listens.
-pub(super) fn of_translated(
+/// The tale of changes that were translated: what was made of each, its kind, and the delivery that told it, where somebody listens.
+pub(super) fn of_translated<'a>(
+    flow: &Flow,
     connection: &Connection,
     generation: &Generation,
-    items: &[TranslatedChange],
-    kinds: &HashMap<i64, &'static str>,
-    deliveries: Option<&HashMap<i64, String>>,
+    items: impl IntoIterator<Item = (&'a Made, &'static str, Option<&'a str>)>,
     took: Duration,
 ) -> Tale {
     let mut tale = Tale::new(Kind::Transform, &connection.mapper);
-    let digest = generation.mapper.loaded().digest.to_string();
-    for item in items {
+    let is_followed = flow.is_followed();
+    for (made, kind, delivery) in items {
         let (mut events, mut rules) = (Vec::new(), Vec::new());
-        let (outcome, why) = match &item.answer {
+        let (outcome, why) = match &made.answer {
             Translated::Events(wanted) => {
                 tale.sent += wanted.len();
                 events.extend(wanted.iter().map(|event| event.name.clone()));
@@ -141,14 +140,14 @@ pub(super) fn of_translated(
                 ("dead", Some(reason))
             }
         };
-        if let Some(deliveries) = deliveries {
+        if is_followed {
             tale.whats.push(What::Translated {
                 connection: connection.name.clone(),
                 mapper: connection.mapper.clone(),
                 generation: generation.id,
-                digest: digest.clone(),
-                delivery: deliveries.get(&item.row).cloned(),
-                kind: kinds.get(&item.row).copied().unwrap_or_default().to_owned(),
+                digest: generation.mapper.loaded().digest.to_string(),
+                delivery: delivery.map(str::to_owned),
+                kind: kind.to_owned(),
                 outcome: outcome.to_owned(),
                 events,
                 rules,
@@ -220,11 +219,6 @@ pub(super) fn error_type(outcome: &Outcome) -> Option<&'static str> {
         Outcome::Unauthorized(_) => "unauthorized",
         Outcome::Unknown(_) => "unanswered",
     })
-}
-
-/// The kind of each change, by row.
-pub(super) fn kinds(rows: &[i64], changes: &[Change]) -> HashMap<i64, &'static str> {
-    rows.iter().copied().zip(changes.iter().map(|change| kind(&change.trigger))).collect()
 }
 
 /// The estimated match quality of what a batch proposes, on average; none where it proposes no event.

@@ -4,18 +4,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::made::{Wakes, made};
 use super::plan::Connection;
-use super::{Flow, Generation, What, execute, tale};
-use crate::clock::Millis;
-use crate::contract::{Change, Effect, Membership, Proposal, Skip, Trigger, kind, skip_code};
+use super::{Flow, Generation, What, tale};
+use crate::contract::{Change, kind};
 use crate::engine::{Fault, FaultKind, Mapper, Meter, Translation};
 use crate::metrics::Kind;
 use crate::store::{
-    AuditRow, Braked, NewEvent, StoreError, StoredChange, Translated, TranslatedChange, TranslationSettlement, Wish,
+    AuditRow, Braked, Made, StoreError, StoredChange, Translated, TranslatedChange, TranslationSettlement,
 };
 
 /// The most changes one call carries over the border.
-const BATCH: usize = 256;
+pub(super) const BATCH: usize = 256;
 
 /// A change tried alone after a time-out gets this much CPU time.
 const ALONE: Duration = Duration::from_millis(50);
@@ -45,9 +45,7 @@ impl Flow {
                 }
                 Err(error) => {
                     let reason = format!("the stored change cannot be read: {error}");
-                    let answer = Translated::Dead { reason };
-                    let (commands, wishes) = (Vec::new(), Vec::new());
-                    items.push(TranslatedChange { row, answer, commands, wishes, withdrawn_at: None });
+                    items.push(TranslatedChange { row, made: Made::only(Translated::Dead { reason }) });
                 }
             }
         }
@@ -61,15 +59,35 @@ impl Flow {
         if let Some(estimate) = tale::quality_of(&answers) {
             connection.destinations.iter().for_each(|to| self.metrics.quality(&to.name, estimate));
         }
-        let kinds = if self.is_followed() { tale::kinds(&rows, &changes) } else { HashMap::new() };
+        let kinds: HashMap<i64, &str> =
+            rows.iter().copied().zip(changes.iter().map(|change| kind(&change.trigger))).collect();
         let answered = rows.iter().zip(&changes).zip(&answers);
-        items.extend(answered.map(|((row, change), answer)| settled(&connection, *row, change, answer)));
+        items.extend(answered.map(|((row, change), answer)| {
+            let made = made(&connection, change, answer);
+            TranslatedChange { row: *row, made }
+        }));
         let deliveries = self.deliveries_of(&items).await?;
-        let tale = tale::of_translated(&connection, &generation, &items, &kinds, deliveries.as_ref(), began.elapsed());
-        let asks = items.iter().any(|item| !item.commands.is_empty());
-        let moves = items.iter().any(|item| !item.wishes.is_empty() || item.withdrawn_at.is_some());
+        let translated = items.iter().map(|TranslatedChange { row, made }| {
+            let delivery = deliveries.as_ref().and_then(|deliveries| deliveries.get(row));
+            (made, kinds.get(row).copied().unwrap_or_default(), delivery.map(String::as_str))
+        });
+        let tale = tale::of_translated(self, &connection, &generation, translated, began.elapsed());
+        let wakes = Wakes::of(items.iter().map(|item| &item.made));
         let settlement = TranslationSettlement { generation: generation.id, now: self.clock.now_ms(), items };
-        for Braked { destination, rule, most } in self.store.settle_translated(settlement).await? {
+        self.note_braked(self.store.settle_translated(settlement).await?);
+        tale.tell(self);
+        match shadow {
+            Some(shadow) if staged => shadow.note_stage(&answers),
+            Some(shadow) => shadow.offer(&connection, rows, changes, answers, live_ns),
+            None => {}
+        }
+        wakes.wake(self);
+        Ok(count)
+    }
+
+    /// Makes known which rules are held up from now on.
+    pub(super) fn note_braked(&self, braked: Vec<Braked>) {
+        for Braked { destination, rule, most } in braked {
             let (lane, told) = (format!("destination:{destination}"), format!("more than {most} events in an hour"));
             let act = AuditRow::act(self.clock.now_ms(), "convey", lane, format!("brake {rule}"));
             self.store.note(AuditRow { outcome: Some(told), ..act });
@@ -82,20 +100,6 @@ impl Flow {
                 "the brake holds: a rule asks for more events in this hour than usual; the rest is parked as dead with the reason `brake`"
             );
         }
-        tale.tell(self);
-        match shadow {
-            Some(shadow) if staged => shadow.note_stage(&answers),
-            Some(shadow) => shadow.offer(&connection, rows, changes, answers, live_ns),
-            None => {}
-        }
-        self.wake.ship.notify_one();
-        if asks {
-            self.wake.execute.notify_one();
-        }
-        if moves {
-            self.wake.audience.notify_one();
-        }
-        Ok(count)
     }
 
     /// Which deliveries told these changes first, where somebody listens.
@@ -150,90 +154,4 @@ pub async fn translate_each(mapper: &Mapper, changes: &[Change]) -> Vec<Result<T
             answers
         }
     }
-}
-
-/// What becomes of a change by the mapper's answer.
-pub(super) fn settled(
-    connection: &Connection,
-    row: i64,
-    change: &Change,
-    answer: &Result<Translation, Fault>,
-) -> TranslatedChange {
-    let (mut commands, mut wishes) = (Vec::new(), Vec::new());
-    let answer = match answer {
-        Ok(Ok(proposals)) => match effects(connection, change, proposals) {
-            Ok((events, wanted)) => {
-                wishes = wanted;
-                commands = execute::wanted(connection, change, proposals);
-                events
-            }
-            Err(reason) => Translated::Dead { reason },
-        },
-        Ok(Err(Skip { code, rule, reason })) => {
-            Translated::Skip { code: skip_code(*code).to_owned(), rule: rule.clone(), reason: reason.clone() }
-        }
-        Err(fault) => {
-            tracing::warn!(connection = %connection.name, kind = kind(&change.trigger), fault = %fault, "one change breaks the mapper");
-            Translated::Dead { reason: fault.line() }
-        }
-    };
-    TranslatedChange { row, answer, commands, wishes, withdrawn_at: withdrawn_at(change) }
-}
-
-/// When a change withdraws consent, or its contact. Leaving is the host's own rule: no mapper can forget it.
-fn withdrawn_at(change: &Change) -> Option<Millis> {
-    let withdraws = match change.trigger {
-        Trigger::ContactDeleted => true,
-        Trigger::ConsentChanged => change.contact.consent.do_not_disturb,
-        _ => false,
-    };
-    withdraws.then_some(change.occurred_at)
-}
-
-/// Every event and every wish once for every destination of the connection. The error is why the change is parked.
-fn effects(
-    connection: &Connection,
-    change: &Change,
-    proposals: &[Proposal],
-) -> Result<(Translated, Vec<Wish>), String> {
-    if proposals.is_empty() {
-        let skip = Translated::Skip {
-            code: "no-rule".to_owned(),
-            rule: None,
-            reason: "the mapper proposes nothing".to_owned(),
-        };
-        return Ok((skip, Vec::new()));
-    }
-    let (mut events, mut wishes) = (Vec::with_capacity(proposals.len() * connection.destinations.len()), Vec::new());
-    for proposal in proposals {
-        match &proposal.effect {
-            Effect::Convert(event) => {
-                let bytes = serde_json::to_vec(event).map_err(|error| format!("the event cannot be kept: {error}"))?;
-                events.extend(connection.destinations.iter().map(|destination| NewEvent {
-                    destination: destination.name.clone(),
-                    event_id: event.id.clone(),
-                    name: event.name.clone(),
-                    rule: proposal.rule.clone(),
-                    occurred_at: event.occurred_at,
-                    deadline: destination.deadline(event),
-                    bytes: bytes.clone(),
-                    brake: destination.brake,
-                }));
-            }
-            Effect::Audience(wanted) => {
-                let bytes = serde_json::to_vec(&wanted.user_data)
-                    .map_err(|error| format!("the member of an audience cannot be kept: {error}"))?;
-                wishes.extend(connection.destinations.iter().map(|destination| Wish {
-                    destination: destination.name.clone(),
-                    audience: wanted.audience.clone(),
-                    join: wanted.membership == Membership::Join,
-                    rule: proposal.rule.clone(),
-                    occurred_at: change.occurred_at,
-                    bytes: bytes.clone(),
-                }));
-            }
-            Effect::Command(_) => {}
-        }
-    }
-    Ok((Translated::Events(events), wishes))
 }

@@ -112,11 +112,9 @@ impl Ingress {
         let webhook_id = text(&hook.envelope.id).map_or_else(|| Digest::of(&body).to_string(), str::to_owned);
         let location = text(&hook.envelope.location).unwrap_or_default().to_owned();
         let connection = hook.locations.get(&location).cloned();
-        // Nobody's yet: it may be the install that makes a connection.
-        let unmet = connection.is_none();
         let incoming = Incoming {
             source: source.to_owned(),
-            connection,
+            connection: connection.clone(),
             webhook_id,
             location,
             kind_hint: None,
@@ -137,7 +135,11 @@ impl Ingress {
         if matches!(put, Put::Stored { .. }) {
             self.flow.intake.note_one();
             self.flow.intake.note_heard(now);
-            if unmet { &self.flow.wake.meet } else { &self.flow.wake.read }.notify_one();
+            match connection {
+                Some(connection) => self.flow.wake.read.ring(&connection),
+                // Nobody's yet: it may be the install that makes a connection.
+                None => self.flow.wake.meet.ring_all(),
+            }
         }
         Ok(Taken::Put { put, told })
     }

@@ -116,7 +116,7 @@ impl Ingress {
                     webhook_id: String::new(),
                     latency_ms: began.elapsed().as_millis() as u64,
                 });
-                self.flow.wake.read.notify_one();
+                self.flow.wake.read.ring(&reporter.connection);
                 Ok(Some(delivery))
             }
             Taken::Known { delivery } => Ok(delivery),

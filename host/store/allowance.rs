@@ -29,7 +29,7 @@ impl Store {
     /// As the disk has it.
     pub async fn mark_use(&self, marked: Use) -> Result<(), StoreError> {
         self.write("mark_use", 0, move |rows| {
-            let Use { source, location, at, spent, today } = marked;
+            let Use { source, location, at, spent, today } = &marked;
             rows.db
                 .prepare_cached(
                     "INSERT INTO allowance (source, location, used_at, spent, today) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -37,7 +37,7 @@ impl Store {
                      SET used_at = excluded.used_at, spent = excluded.spent, today = excluded.today
                      WHERE excluded.used_at >= used_at",
                 )?
-                .execute(params![source, location, int(at), spent, today])?;
+                .execute(params![source, location, int(*at), spent, today])?;
             Ok(())
         })
         .await

@@ -23,6 +23,8 @@ pub struct NewChange {
     pub occurred_at: Millis,
     /// The change itself; sealed.
     pub bytes: Vec<u8>,
+    /// What was made of it as soon as it was read; none: it waits to be translated.
+    pub made: Option<Made>,
 }
 
 /// A change as it was stored.
@@ -60,7 +62,14 @@ pub struct TranslationSettlement {
 pub struct TranslatedChange {
     /// The change's row.
     pub row: i64,
-    /// What became of it.
+    /// What was made of it.
+    pub made: Made,
+}
+
+/// What was made of one change.
+#[derive(Clone)]
+pub struct Made {
+    /// What becomes of it.
     pub answer: Translated,
     /// What the CRM is to be told, where it was translated.
     pub commands: Vec<NewCommand>,
@@ -68,6 +77,22 @@ pub struct TranslatedChange {
     pub wishes: Vec<Wish>,
     /// When the contact's consent was withdrawn, if that is what changed: they leave every audience they were put in.
     pub withdrawn_at: Option<Millis>,
+}
+
+impl Made {
+    /// What becomes of a change that wants nothing beside it.
+    pub fn only(answer: Translated) -> Self {
+        Self { answer, commands: Vec::new(), wishes: Vec::new(), withdrawn_at: None }
+    }
+
+    /// Roughly how many bytes it takes to store it.
+    pub(super) fn weight(&self) -> usize {
+        let events = match &self.answer {
+            Translated::Events(events) => events.iter().map(|event| event.bytes.len()).sum(),
+            _ => 0,
+        };
+        events + self.wishes.iter().map(|wish| wish.bytes.len()).sum::<usize>()
+    }
 }
 
 /// What a mapper made of a change.
@@ -110,8 +135,11 @@ const RECENT: &str = "SELECT row, id, connection, kind, occurred_at, tries, subj
 const RECENT_OF: &str = "SELECT row, id, connection, kind, occurred_at, tries, subject, sealed FROM change
      WHERE connection = ?1 ORDER BY row DESC LIMIT ?2";
 
+/// Why a change is skipped whose events were all told by others.
+const REPEATED: &str = "repeated";
+
 /// The kind of the fact that a contact is no more, as the contract has it.
-const DELETED: &str = "contact-deleted";
+pub(super) const DELETED: &str = "contact-deleted";
 
 /// A change as it is stored: what can be read, its subject, what is sealed.
 pub(super) type Sealed = (StoredChange, Lookup, Vec<u8>);
@@ -186,12 +214,7 @@ impl Store {
     /// # Errors
     /// As the disk has it; then nothing was settled.
     pub async fn settle_translated(&self, settlement: TranslationSettlement) -> Result<Vec<Braked>, StoreError> {
-        let events = settlement.items.iter().filter_map(|item| match &item.answer {
-            Translated::Events(events) => Some(events),
-            _ => None,
-        });
-        let wishes = settlement.items.iter().flat_map(|item| &item.wishes).map(|wish| wish.bytes.len());
-        let weight = events.flatten().map(|event| event.bytes.len()).chain(wishes).sum();
+        let weight = settlement.items.iter().map(|item| item.made.weight()).sum();
         self.write("settle_translated", weight, move |rows| {
             let mut pace = Pace::default();
             if rows.is_recalled(settlement.generation)? {
@@ -239,53 +262,97 @@ impl Rows<'_> {
             .query_row([item.row], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         let Some((owner, kind)) = found else { return Ok(()) };
-        let mut retry_at = None;
-        let (state, code, rule, reason) = match &item.answer {
-            Translated::Events(events) => {
-                let mut new = events.is_empty() && item.wishes.is_empty();
-                let making = if events.is_empty() { 0 } else { self.making(item.row, settlement.generation)? };
-                for event in events {
-                    new |= self.add_event(settlement, (item.row, making), &owner, event, pace)?;
-                }
-                for command in &item.commands {
-                    self.want(settlement, item.row, &owner, command)?;
-                }
-                for wish in &item.wishes {
-                    new |= self.wish(settlement, item.row, &owner, wish)?;
-                }
-                if new { ("done", None, None, None) } else { ("skipped", Some("repeated"), None, None) }
-            }
-            Translated::Skip { code, rule, reason } => ("skipped", Some(code.as_str()), rule.as_deref(), Some(reason)),
-            Translated::Retry { at, reason } => {
-                retry_at = Some(int(*at));
-                ("waiting", None, None, Some(reason))
-            }
-            Translated::Dead { reason } => ("dead", None, None, Some(reason)),
-        };
-        // Whatever the mapper made of it; after what it asked for, so that withdrawing wins.
-        if let (Some(at), None) = (item.withdrawn_at, retry_at) {
-            self.withdraw(settlement.now, item.row, &owner, at)?;
+        let making = || self.making(&self.read_by(item.row)?.unwrap_or_default(), settlement.generation);
+        let becomes = self.take_made(settlement, (item.row, &owner), &item.made, making, pace)?;
+        self.become_of(item.row, settlement, &becomes)?;
+        // A deletion that is dead keeps its contact until a person has decided: its events could not be made otherwise.
+        if kind == DELETED && matches!(becomes.state, "done" | "skipped") {
+            self.forget_after(item.row, &owner, settlement.now)?;
         }
+        Ok(())
+    }
+
+    /// Takes in what was made of a change: its events, commands and wishes. `making` says what they were made by, where there are any. What becomes of the change.
+    pub(super) fn take_made<'a>(
+        &self,
+        settlement: &TranslationSettlement,
+        (row, owner): (i64, &Lookup),
+        made: &'a Made,
+        making: impl FnOnce() -> Result<i64, StoreError>,
+        pace: &mut Pace,
+    ) -> Result<Becomes<'a>, StoreError> {
+        let becomes = made.answer.becomes();
+        let mut new = true;
+        if let Translated::Events(events) = &made.answer {
+            new = events.is_empty() && made.wishes.is_empty();
+            let making = if events.is_empty() { 0 } else { making()? };
+            for event in events {
+                new |= self.add_event(settlement, (row, making), owner, event, pace)?;
+            }
+            for command in &made.commands {
+                self.want(settlement, row, owner, command)?;
+            }
+            for wish in &made.wishes {
+                new |= self.wish(settlement, row, owner, wish)?;
+            }
+        }
+        // Whatever the mapper made of it; after what it asked for, so that withdrawing wins.
+        if let (Some(at), None) = (made.withdrawn_at, becomes.retry_at) {
+            self.withdraw(settlement.now, row, owner, at)?;
+        }
+        Ok(if new { becomes } else { Becomes { code: Some(REPEATED), ..Becomes::in_state("skipped") } })
+    }
+
+    /// Writes down what becomes of a change.
+    pub(super) fn become_of(
+        &self,
+        row: i64,
+        settlement: &TranslationSettlement,
+        becomes: &Becomes<'_>,
+    ) -> Result<(), StoreError> {
+        let Becomes { state, code, rule, reason, retry_at } = becomes;
         self.db
             .prepare_cached(
                 "UPDATE change SET state = ?2, code = ?3, rule = ?4, reason = ?5, due_at = coalesce(?6, due_at),
                         tries = tries + (?6 IS NOT NULL), generation = ?7, translated_at = ?8
                  WHERE row = ?1",
             )?
-            .execute(params![
-                item.row,
-                state,
-                code,
-                rule,
-                reason,
-                retry_at,
-                settlement.generation,
-                int(settlement.now)
-            ])?;
-        // A deletion that is dead keeps its contact until a person has decided: its events could not be made otherwise.
-        if kind == DELETED && matches!(state, "done" | "skipped") {
-            self.forget_after(item.row, &owner, settlement.now)?;
-        }
+            .execute(params![row, state, code, rule, reason, retry_at, settlement.generation, int(settlement.now)])?;
         Ok(())
+    }
+}
+
+/// What a change row becomes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Becomes<'a> {
+    pub(super) state: &'static str,
+    pub(super) code: Option<&'a str>,
+    pub(super) rule: Option<&'a str>,
+    pub(super) reason: Option<&'a str>,
+    retry_at: Option<i64>,
+}
+
+impl Becomes<'_> {
+    fn in_state(state: &'static str) -> Self {
+        Self { state, code: None, rule: None, reason: None, retry_at: None }
+    }
+}
+
+impl Translated {
+    /// What becomes of its change, unless all of its events were told before.
+    pub(super) fn becomes(&self) -> Becomes<'_> {
+        match self {
+            Self::Events(_) => Becomes::in_state("done"),
+            Self::Skip { code, rule, reason } => Becomes {
+                code: Some(code),
+                rule: rule.as_deref(),
+                reason: Some(reason),
+                ..Becomes::in_state("skipped")
+            },
+            Self::Retry { at, reason } => {
+                Becomes { reason: Some(reason), retry_at: Some(int(*at)), ..Becomes::in_state("waiting") }
+            }
+            Self::Dead { reason } => Becomes { reason: Some(reason), ..Becomes::in_state("dead") },
+        }
     }
 }

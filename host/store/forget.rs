@@ -133,11 +133,11 @@ impl Store {
         let due = self.read(|rows| rows.told_to_the_end()).await?;
         if !due.is_empty() {
             self.write("forget_due", 0, move |rows| {
-                for (subject, why) in due {
-                    let wish = Farewell { at: now, by: "convey".to_owned(), why };
-                    rows.forget(&subject, &wish)?;
+                for (subject, why) in &due {
+                    let wish = Farewell { at: now, by: "convey".to_owned(), why: why.clone() };
+                    rows.forget(subject, &wish)?;
                     let mut act = AuditRow::act(now, &wish.by, "contact".to_owned(), "forget".to_owned());
-                    (act.subject, act.outcome) = (Some(subject), Some(wish.why));
+                    (act.subject, act.outcome) = (Some(*subject), Some(wish.why));
                     rows.note(&act)?;
                 }
                 Ok(())

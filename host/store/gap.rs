@@ -203,15 +203,21 @@ impl Rows<'_> {
 
     /// Notes that a delivery told a change; the first webhook and the first poll are remembered with the change.
     pub(super) fn note_teller(&self, change: i64, teller: &Teller) -> Result<(), StoreError> {
-        self.db
-            .prepare_cached("INSERT OR IGNORE INTO told (delivery, change) VALUES (?1, ?2)")?
-            .execute([teller.row, change])?;
+        self.note_telling(change, teller)?;
         self.db
             .prepare_cached(
                 "UPDATE change SET webhook_at = coalesce(webhook_at, ?2), poll_at = coalesce(poll_at, ?3)
                  WHERE row = ?1 AND ((webhook_at IS NULL AND ?2 IS NOT NULL) OR (poll_at IS NULL AND ?3 IS NOT NULL))",
             )?
             .execute(params![change, teller.webhook_at(), teller.poll_at()])?;
+        Ok(())
+    }
+
+    /// Notes that a delivery told a change.
+    pub(super) fn note_telling(&self, change: i64, teller: &Teller) -> Result<(), StoreError> {
+        self.db
+            .prepare_cached("INSERT OR IGNORE INTO told (delivery, change) VALUES (?1, ?2)")?
+            .execute([teller.row, change])?;
         Ok(())
     }
 }

@@ -105,6 +105,25 @@ pub struct StoredDelivery {
     pub tries: u32,
 }
 
+/// How many deliveries may be claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// In all.
+    pub deliveries: usize,
+    /// Rows of a sweep among them.
+    pub swept: usize,
+}
+
+/// What is claimed of a connection's deliveries, and what it takes to read them.
+pub struct Claimed {
+    /// What there was room for.
+    pub room: Room,
+    /// The connection's catalogue as it was settled last.
+    pub catalogue: Option<Vec<u8>>,
+    /// The deliveries.
+    pub deliveries: Vec<StoredDelivery>,
+}
+
 pub(super) const DELIVERY_LANES: Lanes = Lanes { table: "inbox", column: "connection" };
 
 pub(super) const CLAIM_DELIVERIES: &str =
@@ -154,9 +173,9 @@ impl Store {
         self.read(move |rows| rows.waiting(DELIVERY_LANES, now)).await
     }
 
-    /// At most `limit` of a connection's due deliveries, the longest due first; a sweep's rows come after all others, and
-    /// at most `swept` of them. Claims nothing durable: one lane works for a connection, and what is not settled is
-    /// claimed again. A delivery that does not open becomes dead.
+    /// At most so many of a connection's due deliveries as `room` says (which is told whether the connection has a catalogue), the longest due first;
+    /// a sweep's rows come after all others, and at most so many of them. Claims nothing durable: one lane works for a connection, and what is not
+    /// settled is claimed again. A delivery that does not open becomes dead.
     ///
     /// # Errors
     /// As the database has it.
@@ -164,15 +183,21 @@ impl Store {
         &self,
         connection: &str,
         now: Millis,
-        limit: usize,
-        swept: usize,
-    ) -> Result<Vec<StoredDelivery>, StoreError> {
+        room: impl FnOnce(bool) -> Room + Send + 'static,
+    ) -> Result<Claimed, StoreError> {
         let connection = connection.to_owned();
-        let (found, closed) = self.read(move |rows| rows.due_deliveries(&connection, now, limit, swept)).await?;
+        let (claimed, closed) = self
+            .read(move |rows| {
+                let catalogue = rows.catalogue(&connection)?;
+                let room = room(catalogue.is_some());
+                let (deliveries, closed) = rows.due_deliveries(&connection, now, room)?;
+                Ok((Claimed { room, catalogue, deliveries }, closed))
+            })
+            .await?;
         if !closed.is_empty() {
             self.write("park", 0, move |rows| rows.park("inbox", &closed)).await?;
         }
-        Ok(found)
+        Ok(claimed)
     }
 }
 
@@ -233,14 +258,16 @@ impl Rows<'_> {
         &self,
         connection: &str,
         now: Millis,
-        limit: usize,
-        swept: usize,
+        room: Room,
     ) -> Result<(Vec<StoredDelivery>, Vec<i64>), StoreError> {
         let mut query = self.db.prepare_cached(CLAIM_DELIVERIES)?;
         let mut found: Vec<Sealed> = Vec::new();
         for sweep in [false, true] {
-            let left = limit - found.len();
-            let left = if sweep { left.min(swept) } else { left };
+            let left = room.deliveries - found.len();
+            let left = if sweep { left.min(room.swept) } else { left };
+            if left == 0 {
+                break;
+            }
             let rows = query.query_map(params![connection, int(now), int(left as u64), sweep], stored)?;
             for row in rows {
                 found.push(row?);

@@ -33,7 +33,7 @@ impl Store {
     /// # Errors
     /// As the disk has it; then neither is noted. [`StoreError::Broken`] if another location has the name.
     pub async fn install(&self, installed: Installed, pause: Option<Pause>) -> Result<bool, StoreError> {
-        self.write("install", 0, move |rows| rows.install(&installed, pause)).await
+        self.write("install", 0, move |rows| rows.install(&installed, pause.as_ref())).await
     }
 
     /// Every connection that an install made, the removed ones too, by source and location.
@@ -109,7 +109,7 @@ fn installed(row: &Row<'_>) -> rusqlite::Result<Installed> {
 }
 
 impl Rows<'_> {
-    fn install(&self, installed: &Installed, pause: Option<Pause>) -> Result<bool, StoreError> {
+    fn install(&self, installed: &Installed, pause: Option<&Pause>) -> Result<bool, StoreError> {
         let Installed { name, source, location, company, at, .. } = installed;
         let stands: Option<(String, Option<i64>)> = self
             .db
@@ -138,11 +138,11 @@ impl Rows<'_> {
             }
         }
         if let Some(pause) = pause {
-            let scope = match pause.scope {
+            let scope = match &pause.scope {
                 PauseScope::Connection(_) => PauseScope::Connection(known),
-                other => other,
+                other => other.clone(),
             };
-            self.pause(&Pause { scope, ..pause })?;
+            self.pause(&Pause { scope, ..pause.clone() })?;
         }
         Ok(true)
     }

@@ -71,7 +71,7 @@ impl Store {
                 .prepare_cached(&format!("DELETE FROM login WHERE lookup = ?1 RETURNING {COLUMNS}"))?
                 .query_row([rows.login(&state)], login)
                 .optional()?;
-            Ok(taken.map(|login| Login { state, ..login }))
+            Ok(taken.map(|login| Login { state: state.clone(), ..login }))
         })
         .await
     }

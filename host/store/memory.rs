@@ -32,16 +32,7 @@ impl Store {
     /// As the database has it.
     pub async fn catalogue(&self, connection: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let connection = connection.to_owned();
-        self.read(move |rows| {
-            let sealed: Option<Vec<u8>> = rows
-                .db
-                .prepare_cached("SELECT sealed FROM catalogue WHERE connection = ?1")?
-                .query_row([&connection], |row| row.get(0))
-                .optional()?;
-            let subject = rows.connection(&connection);
-            sealed.map(|sealed| rows.open("catalogue", &[&connection], &subject, &sealed)).transpose()
-        })
-        .await
+        self.read(move |rows| rows.catalogue(&connection)).await
     }
 
     /// When the connection's catalogue was settled last; `None` if there is none.
@@ -71,6 +62,17 @@ impl Store {
 }
 
 impl Rows<'_> {
+    /// The connection's catalogue, where it has one.
+    pub(super) fn catalogue(&self, connection: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let sealed: Option<Vec<u8>> = self
+            .db
+            .prepare_cached("SELECT sealed FROM catalogue WHERE connection = ?1")?
+            .query_row([connection], |row| row.get(0))
+            .optional()?;
+        let subject = self.connection(connection);
+        sealed.map(|sealed| self.open("catalogue", &[connection], &subject, &sealed)).transpose()
+    }
+
     fn memory(&self, connection: &str, contact: &str) -> Result<Option<Remembered>, StoreError> {
         let subject = self.contact(connection, contact);
         let found: Option<(i64, Vec<u8>)> = self

@@ -74,7 +74,7 @@ pub use attempt::{Ambiguity, AmbiguousAttempt, ShipSettlement, Verdict};
 pub use audit::{AuditFilter, AuditRow};
 pub use backup::BackedUp;
 pub use brake::{BRAKE, Brake, Braked};
-pub use change::{NewChange, StoredChange, Translated, TranslatedChange, TranslationSettlement};
+pub use change::{Made, NewChange, StoredChange, Translated, TranslatedChange, TranslationSettlement};
 pub use command::{Begun, CommandRecord, CommandSettlement, CommandState};
 pub use decide::{Decided, Decision, Pick};
 pub use error::StoreError;
@@ -84,7 +84,7 @@ pub use gap::{GAP_GRACE_MS, Gap, GapCount};
 pub use generation::{Generation, NewGeneration};
 pub use grant::Granted;
 pub use held::Met;
-pub use inbox::{Incoming, Origin, Put, StoredDelivery};
+pub use inbox::{Claimed, Incoming, Origin, Put, Room, StoredDelivery};
 pub use install::Installed;
 pub use lane::Waiting;
 pub use levels::{Levels, Line, Outgoing};
@@ -97,7 +97,7 @@ pub use pause::{Pause, PauseScope};
 pub use poll::{PollState, PollSummary, PolledPage, PutPage, Sweep};
 pub use proof::{Provable, ProvableCommand, ProvableEvent, ProvableWish, Proven};
 pub use queue::{QueueFilter, QueueGroup, QueueKind, QueueRow, QueueState};
-pub use reading::{ReadDelivery, ReadGroup, ReadSettlement, Told};
+pub use reading::{ReadDelivery, ReadGroup, ReadSettlement, SettledRead, Told};
 pub use recall::Recalled;
 pub use recent::{Deadlines, RecentDelivery, RecentEvent, RecentFilter};
 pub use replay::{Besides, Retaken, Retold, Standing, Window};
@@ -221,15 +221,10 @@ impl Store {
         &self,
         name: &'static str,
         weight: usize,
-        step: impl FnOnce(&Rows<'_>) -> Result<T, StoreError> + Send + 'static,
+        step: impl Fn(&Rows<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let run: writer::Run = Box::new(move |rows| {
-            let result = rows.and_then(step);
-            let failed = result.as_ref().err().cloned();
-            // The caller may have gone; the step stands all the same.
-            (failed, Box::new(move |committed: Result<(), StoreError>| drop(reply.send(committed.and(result)))))
-        });
+        let run = Box::new(Asked { step, result: None, reply });
         let jobs = self.0.jobs.as_ref().ok_or(StoreError::Closed)?;
         jobs.send(Job::Step(Step { name, weight, run })).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
@@ -260,5 +255,27 @@ impl Store {
         })
         .await
         .map_err(|_| StoreError::Closed)?
+    }
+}
+
+/// A step that somebody waits for.
+struct Asked<T, F> {
+    step: F,
+    result: Option<Result<T, StoreError>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T: Send, F: Fn(&Rows<'_>) -> Result<T, StoreError> + Send> writer::Run for Asked<T, F> {
+    fn run(&mut self, rows: &Rows<'_>) -> Option<StoreError> {
+        let result = (self.step)(rows);
+        let failed = result.as_ref().err().cloned();
+        self.result = Some(result);
+        failed
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
+        let Self { result, reply, .. } = *self;
+        // The caller may have gone; the step stands all the same.
+        drop(reply.send(committed.and_then(|()| result.unwrap_or(Err(StoreError::Closed)))));
     }
 }

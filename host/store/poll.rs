@@ -132,7 +132,7 @@ impl Store {
     /// As the disk has it; then the same page is asked for again.
     pub async fn put_page(&self, page: PolledPage) -> Result<PutPage, StoreError> {
         let weight = page.rows.iter().map(|(id, body)| id.len() + body.len()).sum();
-        self.write("put_page", weight, move |rows| rows.put_page(page)).await
+        self.write("put_page", weight, move |rows| rows.put_page(&page)).await
     }
 
     /// Where the connection's poll stands; `None` before its first page or failure.
@@ -228,10 +228,10 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<PollSummary> {
 }
 
 impl Rows<'_> {
-    fn put_page(&self, page: PolledPage) -> Result<PutPage, StoreError> {
+    fn put_page(&self, page: &PolledPage) -> Result<PutPage, StoreError> {
         let (origin, word) = page.sweep.origin();
         let mut put = PutPage::default();
-        for (id, body) in page.rows {
+        for (id, body) in &page.rows {
             let incoming = Incoming {
                 source: page.source.clone(),
                 connection: Some(page.connection.clone()),
@@ -242,7 +242,7 @@ impl Rows<'_> {
                 received_at: page.now,
                 sent_at: None,
                 headers: Vec::new(),
-                body,
+                body: body.clone(),
             };
             match self.put(&incoming)? {
                 Put::Stored { .. } => put.stored += 1,

@@ -269,17 +269,18 @@ impl Rows<'_> {
         })
     }
 
-    /// The row that says what makes events of a change now: the source that read it, the generation, and the versions of this program.
-    pub(super) fn making(&self, change: i64, generation: i64) -> Result<i64, StoreError> {
-        let source: Option<String> = self
-            .db
-            .prepare_cached(
-                "SELECT source_digest FROM told JOIN inbox ON inbox.row = told.delivery
-                 WHERE told.change = ?1 AND source_digest IS NOT NULL ORDER BY told.delivery LIMIT 1",
-            )?
-            .query_row([change], |row| row.get(0))
-            .optional()?;
-        let made = params![generation, source.unwrap_or_default(), CONTRACT, env!("CARGO_PKG_VERSION")];
+    /// The digest of the source that read a change first, where one has settled it.
+    pub(super) fn read_by(&self, change: i64) -> Result<Option<String>, StoreError> {
+        let mut query = self.db.prepare_cached(
+            "SELECT source_digest FROM told JOIN inbox ON inbox.row = told.delivery
+             WHERE told.change = ?1 AND source_digest IS NOT NULL ORDER BY told.delivery LIMIT 1",
+        )?;
+        Ok(query.query_row([change], |row| row.get(0)).optional()?)
+    }
+
+    /// The row that says what makes events now: the source that read their change, the generation, and the versions of this program.
+    pub(super) fn making(&self, source: &str, generation: i64) -> Result<i64, StoreError> {
+        let made = params![generation, source, CONTRACT, env!("CARGO_PKG_VERSION")];
         let known = self
             .db
             .prepare_cached(

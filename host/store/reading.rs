@@ -1,8 +1,11 @@
 //! The step from deliveries to changes: changes in, memory replaced, inbox rows done, or nothing of a contact at all.
 
+use std::collections::HashSet;
+
 use rusqlite::{OptionalExtension, params};
 
-use super::change::NewChange;
+use super::brake::{Braked, Pace};
+use super::change::{DELETED, Made, NewChange, TranslationSettlement};
 use super::gap::{Gap, Teller};
 use super::inbox::Origin;
 use super::rows::{Rows, int, nat};
@@ -23,6 +26,21 @@ pub struct ReadSettlement {
     pub groups: Vec<ReadGroup>,
     /// The connection's catalogue, if it was read anew.
     pub catalogue: Option<Vec<u8>>,
+    /// The generation that made what was made of the changes at once.
+    pub generation: Option<i64>,
+}
+
+/// What came of a settlement of what was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SettledRead {
+    /// For each group: `false` if the contact's memory had moved on, in which case nothing of that group was written and its deliveries still wait.
+    pub taken: Vec<bool>,
+    /// The ids of the changes that are new and were settled with what was made of them.
+    pub translated: HashSet<String>,
+    /// Whether a new change waits to be translated.
+    pub waits: bool,
+    /// The rules whose events are parked from now on because they ask for more than their brake lets pass in an hour.
+    pub braked: Vec<Braked>,
 }
 
 /// What was read of one contact: settled whole, or left alone if its memory has moved on.
@@ -73,13 +91,12 @@ pub enum Told {
 }
 
 impl Store {
-    /// Settles what was read. For each group: `false` if the contact's memory had moved on, in which case nothing of
-    /// that group was written and its deliveries still wait. Deliveries that no longer wait are left as they are, so
-    /// the step may be repeated.
+    /// Settles what was read, and with it what a generation made of the changes at once; what a recalled one made is not taken: those changes wait.
+    /// Deliveries that no longer wait are left as they are, so the step may be repeated.
     ///
     /// # Errors
     /// As the disk has it; then no group was settled.
-    pub async fn settle_read(&self, settlement: ReadSettlement) -> Result<Vec<bool>, StoreError> {
+    pub async fn settle_read(&self, settlement: ReadSettlement) -> Result<SettledRead, StoreError> {
         let changes =
             settlement.groups.iter().flat_map(|group| &group.deliveries).filter_map(|delivery| {
                 match &delivery.answer {
@@ -87,42 +104,72 @@ impl Store {
                     _ => None,
                 }
             });
-        let weight = changes.flatten().map(|change| change.bytes.len()).sum();
+        let weight = |change: &NewChange| change.bytes.len() + change.made.as_ref().map_or(0, Made::weight);
+        let weight = changes.flatten().map(weight).sum();
         self.write("settle_read", weight, move |rows| {
             if let Some(catalogue) = &settlement.catalogue {
                 rows.keep_catalogue(&settlement.connection, catalogue, settlement.now)?;
             }
-            settlement.groups.iter().map(|group| rows.settle_group(&settlement, group)).collect()
+            let mut reading = Reading::of(rows, &settlement)?;
+            for group in &settlement.groups {
+                let taken = rows.settle_group(&mut reading, group)?;
+                reading.settled.taken.push(taken);
+            }
+            let Reading { mut settled, pace, .. } = reading;
+            settled.braked = pace.keep(rows, settlement.now)?;
+            Ok(settled)
         })
         .await
     }
 }
 
+/// A settlement under way.
+struct Reading<'a> {
+    settlement: &'a ReadSettlement,
+    /// By what and when the changes were translated that were; none if nothing of it may be taken.
+    translation: Option<TranslationSettlement>,
+    pace: Pace,
+    settled: SettledRead,
+}
+
+impl<'a> Reading<'a> {
+    fn of(rows: &Rows<'_>, settlement: &'a ReadSettlement) -> Result<Self, StoreError> {
+        let translation = match settlement.generation {
+            Some(generation) if !rows.is_recalled(generation)? => {
+                Some(TranslationSettlement { generation, now: settlement.now, items: Vec::new() })
+            }
+            _ => None,
+        };
+        Ok(Self { settlement, translation, pace: Pace::default(), settled: SettledRead::default() })
+    }
+}
+
 impl Rows<'_> {
-    fn settle_group(&self, settlement: &ReadSettlement, group: &ReadGroup) -> Result<bool, StoreError> {
-        let connection = &settlement.connection;
+    fn settle_group(&self, reading: &mut Reading<'_>, group: &ReadGroup) -> Result<bool, StoreError> {
+        let ReadSettlement { connection, now, .. } = reading.settlement;
         let contact = group.contact.as_ref().map(|contact| self.contact(connection, contact));
         if let Some(subject) = &contact
-            && !self.remember(connection, subject, group.expected, group.memory.as_deref(), settlement.now)?
+            && !self.remember(connection, subject, group.expected, group.memory.as_deref(), *now)?
         {
             return Ok(false);
         }
         for delivery in &group.deliveries {
-            self.settle_delivery(settlement, contact.as_ref(), delivery)?;
+            self.settle_delivery(reading, contact.as_ref(), delivery)?;
         }
         // After the deliveries: what one of them told is no gap.
         for gap in &group.gaps {
-            self.note_gap(connection, gap, settlement.now)?;
+            self.note_gap(connection, gap, *now)?;
         }
         Ok(true)
     }
 
     fn settle_delivery(
         &self,
-        settlement: &ReadSettlement,
+        reading: &mut Reading<'_>,
         contact: Option<&Lookup>,
         delivery: &ReadDelivery,
     ) -> Result<(), StoreError> {
+        let settlement = reading.settlement;
         let found: Option<(Teller, Lookup, Vec<u8>)> = self
             .db
             .prepare_cached(
@@ -154,7 +201,7 @@ impl Rows<'_> {
             Told::Changes(changes) => {
                 let mut new = changes.is_empty();
                 for change in changes {
-                    new |= self.add_change(settlement, owner, &teller, change)?;
+                    new |= self.add_change(reading, owner, &teller, change)?;
                 }
                 if new { ("done", None, None) } else { ("silent", Some("repeated"), None) }
             }
@@ -205,42 +252,73 @@ impl Rows<'_> {
     /// Stores a change that the connection does not know, and notes who told it. Whether it was new.
     fn add_change(
         &self,
-        settlement: &ReadSettlement,
+        reading: &mut Reading<'_>,
         owner: &Lookup,
         teller: &Teller,
         change: &NewChange,
     ) -> Result<bool, StoreError> {
-        let connection = &settlement.connection;
+        let connection = &reading.settlement.connection;
         let known: Option<i64> = self
             .db
             .prepare_cached("SELECT row FROM change WHERE connection = ?1 AND id = ?2")?
             .query_row(params![connection, change.id], |row| row.get(0))
             .optional()?;
-        let row = match known {
-            Some(row) => row,
-            None => {
-                let sealed = self.seal("change", &[connection, &change.id], owner, &change.bytes)?;
-                self.db
-                    .prepare_cached(
-                        "INSERT INTO change (connection, id, kind, occurred_at, state, due_at, subject, sealed,
-                                             webhook_at, poll_at)
-                         VALUES (?1, ?2, ?3, ?4, 'waiting', ?5, ?6, ?7, ?8, ?9)",
-                    )?
-                    .insert(params![
-                        connection,
-                        change.id,
-                        change.kind,
-                        int(change.occurred_at),
-                        int(settlement.now),
-                        owner,
-                        sealed,
-                        teller.webhook_at(),
-                        teller.poll_at(),
-                    ])?
-            }
-        };
-        self.note_teller(row, teller)?;
+        match known {
+            Some(row) => self.note_teller(row, teller)?,
+            None => self.add_new_change(reading, owner, teller, change)?,
+        }
         self.close_gap(connection, &change.id)?;
         Ok(known.is_none())
+    }
+
+    /// Stores a change that is new, and what was made of it.
+    fn add_new_change(
+        &self,
+        reading: &mut Reading<'_>,
+        owner: &Lookup,
+        teller: &Teller,
+        change: &NewChange,
+    ) -> Result<(), StoreError> {
+        let ReadSettlement { connection, now, source_digest, .. } = reading.settlement;
+        // Forgetting a contact comes after all that was read of them.
+        let made = change.made.as_ref().filter(|_| change.kind != DELETED).zip(reading.translation.as_ref());
+        let becomes = made.map(|(made, _)| made.answer.becomes());
+        let sealed = self.seal("change", &[connection, &change.id], owner, &change.bytes)?;
+        let row = self
+            .db
+            .prepare_cached(
+                "INSERT INTO change (connection, id, kind, occurred_at, due_at, subject, sealed, webhook_at, poll_at,
+                                     state, code, rule, reason, generation, translated_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+            )?
+            .insert(params![
+                connection,
+                change.id,
+                change.kind,
+                int(change.occurred_at),
+                int(*now),
+                owner,
+                sealed,
+                teller.webhook_at(),
+                teller.poll_at(),
+                becomes.map_or("waiting", |becomes| becomes.state),
+                becomes.and_then(|becomes| becomes.code),
+                becomes.and_then(|becomes| becomes.rule),
+                becomes.and_then(|becomes| becomes.reason),
+                made.map(|(_, by)| by.generation),
+                made.map(|_| int(*now)),
+            ])?;
+        self.note_telling(row, teller)?;
+        let Some((made, by)) = made else {
+            reading.settled.waits = true;
+            return Ok(());
+        };
+        let making = || self.making(source_digest, by.generation);
+        let taken = self.take_made(by, (row, owner), made, making, &mut reading.pace)?;
+        if becomes != Some(taken) {
+            self.become_of(row, by, &taken)?;
+        }
+        reading.settled.translated.insert(change.id.clone());
+        Ok(())
     }
 }

@@ -232,7 +232,8 @@ impl Rows<'_> {
     fn retell(&self, settlement: &TranslationSettlement, retold: &Retold) -> Result<Retaken, StoreError> {
         let mut taken = Retaken::default();
         let Some((owner, connection)) = self.owner(retold.change)? else { return Ok(taken) };
-        let of_change = (retold.change, self.making(retold.change, settlement.generation)?);
+        let source = self.read_by(retold.change)?.unwrap_or_default();
+        let of_change = (retold.change, self.making(&source, settlement.generation)?);
         // A person looked at it before: no brake, and no usual hour either.
         let mut pace = Pace::default();
         for event in &retold.events {

@@ -35,23 +35,20 @@ impl Store {
     /// [`StoreError::Full`] when the disk takes no more: answer 429.
     pub async fn report(&self, incoming: Incoming) -> Result<Taken, StoreError> {
         let weight = incoming.body.len();
-        self.write("report", weight, move |rows| rows.report(incoming)).await
+        self.write("report", weight, move |rows| rows.report(&incoming)).await
     }
 }
 
 impl Rows<'_> {
-    fn report(&self, mut incoming: Incoming) -> Result<Taken, StoreError> {
+    fn report(&self, incoming: &Incoming) -> Result<Taken, StoreError> {
         let connection = incoming.connection.as_deref().unwrap_or_default();
         let lookup = self.keys.vault().lookup("report", &[connection, &incoming.webhook_id]);
         // No vendor's webhook is called so.
-        incoming.webhook_id = lookup.iter().fold("report:".to_owned(), |id, byte| format!("{id}{byte:02x}"));
-        let found = self
-            .db
-            .prepare_cached(KNOWN)?
-            .query_row(params![incoming.source, incoming.webhook_id], stored)
-            .optional()?;
+        let webhook_id = lookup.iter().fold("report:".to_owned(), |id, byte| format!("{id}{byte:02x}"));
+        let found =
+            self.db.prepare_cached(KNOWN)?.query_row(params![incoming.source, webhook_id], stored).optional()?;
         let Some(found) = found else {
-            return Ok(match self.put(&incoming)? {
+            return Ok(match self.put(&Incoming { webhook_id, ..incoming.clone() })? {
                 Put::Stored { delivery } => Taken::Stored { delivery },
                 Put::Known => Taken::Known { delivery: None },
             });

@@ -30,14 +30,14 @@ pub(super) fn tune(db: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What the one writing connection needs: durable at COMMIT, and deleted rows overwritten. A page of 8 KiB takes three or
-/// four deliveries, so less of each is empty than at SQLite's usual 4 KiB. What one group of steps writes has to fit into the cache: what does not
-/// is written to the log twice, and the log's checksums from there on.
+/// What the one writing connection needs: durable at COMMIT, and deleted rows overwritten. A delivery writes to a dozen pages, most of them an index's, and each
+/// goes to the log whole, so they are no larger than SQLite's usual 4 KiB. What one group of steps writes has to fit into the cache: what does not is
+/// written to the log twice, and the log's checksums from there on.
 pub(super) fn tune_writer(db: &Connection) -> Result<(), StoreError> {
     tune(db)?;
     db.execute_batch(
-        "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
-         PRAGMA cache_size = -6144; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY;",
+        "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
+         PRAGMA cache_size = -6144; PRAGMA wal_autocheckpoint = 8000; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY;",
     )?;
     Ok(())
 }

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, watch};
@@ -17,12 +18,19 @@ use super::rows::{Rows, run};
 const GROUP_STEPS: usize = 512;
 const GROUP_BYTES: usize = 4 << 20;
 
-/// Tells the caller how its step ended, once it is known whether the transaction is durable.
-type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+/// With so many steps in a transaction the next one is worth waiting for: what steps write together they write once.
+const BUSY_STEPS: usize = 8;
+/// How long it is waited for then.
+const GATHER: Duration = Duration::from_millis(2);
 
-/// A step: given the rows, or why it cannot have them, it gives its error if it failed and the way to answer its
-/// caller.
-pub(super) type Run = Box<dyn FnOnce(Result<&Rows<'_>, StoreError>) -> (Option<StoreError>, Answer) + Send>;
+/// A step on behalf of a caller. It may be run once more, in another transaction, where the first is given up.
+pub(super) trait Run: Send {
+    /// Runs it on the rows; its error, if it failed.
+    fn run(&mut self, rows: &Rows<'_>) -> Option<StoreError>;
+
+    /// Tells the caller how it ended, once it is known whether the transaction is durable.
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+}
 
 /// What the writer is asked to do.
 pub(super) enum Job {
@@ -39,7 +47,7 @@ pub(super) struct Step {
     /// Roughly how many bytes it writes.
     pub(super) weight: usize,
     /// The step itself.
-    pub(super) run: Run,
+    pub(super) run: Box<dyn Run>,
 }
 
 /// What the writer tells the rest of the store without being asked.
@@ -67,7 +75,11 @@ impl Writer {
 
     /// Works until the last sender is gone and all that waited is done.
     pub(super) fn run(self, mut jobs: mpsc::Receiver<Job>) {
+        let mut is_busy = false;
         while let Some(first) = jobs.blocking_recv() {
+            if is_busy {
+                gather();
+            }
             let (mut weight, mut group) = (0, Vec::new());
             let mut next = Some(first);
             let mut apart = None;
@@ -82,6 +94,7 @@ impl Writer {
                 let more = group.len() < GROUP_STEPS && weight < GROUP_BYTES && apart.is_none();
                 next = if more { jobs.try_recv().ok() } else { None };
             }
+            is_busy = group.len() >= BUSY_STEPS;
             if !group.is_empty() {
                 self.commit(group);
             }
@@ -93,28 +106,16 @@ impl Writer {
         self.commit(Vec::new());
     }
 
-    fn commit(&self, group: Vec<Step>) {
+    fn commit(&self, mut group: Vec<Step>) {
         let mut names: Vec<&'static str> = group.iter().map(|job| job.name).collect();
         names.dedup();
-        let mut answers = Vec::with_capacity(group.len());
+        let mut before = self.db.total_changes();
         let mut full = false;
-        let before = self.db.total_changes();
         let mut ended = run(&self.db, "BEGIN IMMEDIATE");
-        for job in group {
-            if let Err(error) = &ended {
-                // Steps behind a failed transaction are not tried: their callers hear why.
-                answers.push((job.run)(Err(error.clone())).1);
-                continue;
-            }
-            let (failed, answer) = self.step(job.run);
-            full |= failed.as_ref().is_some_and(StoreError::is_full);
-            answers.push(answer);
-            // SQLite gives the whole transaction up when some writes fail; then none of its steps has happened.
-            if let Some(error) = failed
-                && self.db.is_autocommit()
-            {
-                ended = Err(error);
-            }
+        if ended.is_ok() && !self.together(&mut group) {
+            self.undo("ROLLBACK");
+            before = self.db.total_changes();
+            ended = run(&self.db, "BEGIN IMMEDIATE").and_then(|()| self.apiece(&mut group, &mut full));
         }
         let noted = self.notes.take();
         if ended.is_ok() {
@@ -131,7 +132,7 @@ impl Writer {
             }
             Err(error) => {
                 full |= error.is_full();
-                tracing::warn!(%error, steps = answers.len(), "a transaction was not committed");
+                tracing::warn!(%error, steps = group.len(), "a transaction was not committed");
                 self.notes.put_back(noted);
                 self.undo("ROLLBACK");
             }
@@ -142,24 +143,34 @@ impl Writer {
         } else if ended.is_ok() && self.db.total_changes() > before {
             self.pulse.writable.store(true, Ordering::Relaxed);
         }
-        for answer in answers {
-            answer(ended.clone());
+        for step in group {
+            step.run.answer(ended.clone());
         }
     }
 
-    /// Runs one step inside a savepoint, so that a failing one fails alone.
-    fn step(&self, step: Run) -> (Option<StoreError>, Answer) {
-        if let Err(error) = run(&self.db, "SAVEPOINT step") {
-            return step(Err(error));
-        }
-        let (failed, answer) = step(Ok(&Rows { db: &self.db, keys: &self.keys }));
-        if failed.is_some() {
+    /// Runs all steps as one; whether none failed. A step seldom does, and a savepoint copies every page that its step writes to.
+    fn together(&self, group: &mut [Step]) -> bool {
+        let rows = Rows { db: &self.db, keys: &self.keys };
+        group.iter_mut().all(|step| step.run.run(&rows).is_none())
+    }
+
+    /// Runs each step inside a savepoint, so that a failing one fails alone. The error is why all are given up.
+    fn apiece(&self, group: &mut [Step], full: &mut bool) -> Result<(), StoreError> {
+        let rows = Rows { db: &self.db, keys: &self.keys };
+        for step in group {
+            run(&self.db, "SAVEPOINT step")?;
+            let Some(failed) = step.run.run(&rows) else {
+                run(&self.db, "RELEASE step")?;
+                continue;
+            };
+            *full |= failed.is_full();
             self.undo("ROLLBACK TO step; RELEASE step");
-        } else if let Err(error) = run(&self.db, "RELEASE step") {
-            self.undo("ROLLBACK");
-            return (Some(error), answer);
+            // SQLite gives the whole transaction up when some writes fail; then none of its steps has happened.
+            if self.db.is_autocommit() {
+                return Err(failed);
+            }
         }
-        (failed, answer)
+        Ok(())
     }
 
     /// Writes down what left meanwhile. A row that the database refuses for a reason of its own costs no step.
@@ -187,4 +198,13 @@ impl Writer {
             }
         }
     }
+}
+
+/// Lets steps come together.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the writer has a thread of its own, and what is waited for is whatever comes within the time"
+)]
+fn gather() {
+    std::thread::sleep(GATHER);
 }

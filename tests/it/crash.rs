@@ -47,6 +47,12 @@ async fn lived(
         None => convey.start().await,
         Some(point) => convey.start_to_crash(point),
     }
+    // What a shadow is to see is translated in a step of its own.
+    if crash_at.is_some_and(|point| point.contains("settle_translated")) {
+        eventually("it runs", async || convey.status().await).await;
+        let other = convey.file("other.toml", "respect_do_not_disturb = false\n");
+        convey.command(&["shadow", "start", "--settings", other.to_str().unwrap()]).await.json();
+    }
     let hook = convey.hook();
     let sending = async {
         for letter in letters {

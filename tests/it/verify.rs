@@ -9,8 +9,8 @@ use convey::egress::{Egress, Limits};
 use convey::engine::{CodeCache, Engine, GuestLimits, Mapper};
 use convey::flow::translate_each;
 use convey::store::{
-    Brake, Incoming, NewChange, NewEvent, NewGeneration, Origin, Put, ReadDelivery, ReadGroup, ReadSettlement, Store,
-    Told, Translated, TranslatedChange, TranslationSettlement,
+    Brake, Incoming, Made, NewChange, NewEvent, NewGeneration, Origin, Put, ReadDelivery, ReadGroup, ReadSettlement,
+    Store, Told, Translated, TranslatedChange, TranslationSettlement,
 };
 use convey::vault::{Vault, seal};
 use serde_json::{Value, json};
@@ -86,10 +86,7 @@ async fn fill(convey: &Convey, component: &[u8], settings: &str, count: usize) {
         let answers = translate_each(&mapper, &given).await;
         let items = rows.iter().zip(answers).map(|(row, answer)| TranslatedChange {
             row: row.row,
-            answer: Translated::Events(answer.unwrap().unwrap().iter().map(event).collect()),
-            commands: Vec::new(),
-            wishes: Vec::new(),
-            withdrawn_at: None,
+            made: Made::only(Translated::Events(answer.unwrap().unwrap().iter().map(event).collect())),
         });
         let settlement = TranslationSettlement { generation, now: NOW, items: items.collect() };
         store.settle_translated(settlement).await.unwrap();
@@ -137,6 +134,7 @@ async fn read(store: &Store, changes: &[Change]) {
             kind: "contact-created".to_owned(),
             occurred_at: change.occurred_at,
             bytes: serde_json::to_vec(change).unwrap(),
+            made: None,
         };
         let delivery = ReadDelivery { id, kind: "ContactCreate".to_owned(), answer: Told::Changes(vec![new]) };
         settled.push(ReadGroup {
@@ -153,6 +151,7 @@ async fn read(store: &Store, changes: &[Change]) {
         source_digest: "source".to_owned(),
         groups: settled,
         catalogue: None,
+        generation: None,
     };
     store.settle_read(settlement).await.unwrap();
 }

@@ -213,7 +213,7 @@ impl Flow {
         let made = self.drop_stage(mapper);
         if !made.is_empty() {
             self.store.recall(made, self.clock.now_ms()).await?;
-            self.wake.translate.notify_one();
+            self.wake.translate.ring_all();
         }
         Ok(())
     }

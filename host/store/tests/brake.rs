@@ -8,13 +8,7 @@ const HOUR: u64 = 60 * 60 * 1_000;
 async fn tell(bench: &Bench, row: i64, id: &str, count: usize, now: u64) -> Vec<Braked> {
     let brake = Brake { times: 2, floor: 3 };
     let events = (0..count).map(|at| NewEvent { brake, ..event(&format!("{id}-{at}"), 9 * HOUR) }).collect();
-    let items = vec![TranslatedChange {
-        row,
-        answer: Translated::Events(events),
-        commands: Vec::new(),
-        wishes: Vec::new(),
-        withdrawn_at: None,
-    }];
+    let items = vec![TranslatedChange { row, made: Made::only(Translated::Events(events)) }];
     bench.store.settle_translated(TranslationSettlement { generation: 1, now, items }).await.unwrap()
 }
 
@@ -62,13 +56,7 @@ async fn an_event_that_is_known_already_counts_for_nothing() {
     assert_eq!(tell(&bench, rows[0], "a", 3, HOUR).await, []);
     let brake = Brake { times: 2, floor: 4 };
     let events = ["a-0", "a-1", "a-2", "new"].map(|id| NewEvent { brake, ..event(id, 9 * HOUR) }).to_vec();
-    let items = vec![TranslatedChange {
-        row: rows[1],
-        answer: Translated::Events(events),
-        commands: Vec::new(),
-        wishes: Vec::new(),
-        withdrawn_at: None,
-    }];
+    let items = vec![TranslatedChange { row: rows[1], made: Made::only(Translated::Events(events)) }];
     let settlement = TranslationSettlement { generation: 1, now: HOUR, items };
     assert_eq!(bench.store.settle_translated(settlement).await.unwrap(), []);
     assert_eq!(bench.store.claim_events("ads", HOUR, 9, "sink").await.unwrap().unwrap().events.len(), 4);

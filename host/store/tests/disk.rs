@@ -51,7 +51,7 @@ async fn no_file_holds_a_canary_in_the_clear() {
     let mut settlement = read(&delivery, CANARY, None, &["fact"]);
     settlement.catalogue = Some(body.clone());
     settlement.groups[0].memory = Some(body.clone());
-    let change = NewChange { id: "fact".into(), kind: "tag".into(), occurred_at: 1, bytes: body.clone() };
+    let change = NewChange { id: "fact".into(), kind: "tag".into(), occurred_at: 1, bytes: body.clone(), made: None };
     settlement.groups[0].deliveries[0].answer = Told::Changes(vec![change]);
     bench.store.settle_read(settlement).await.unwrap();
     let row = bench.store.claim_changes("shop", 10, 1).await.unwrap()[0].row;
@@ -106,7 +106,7 @@ async fn a_failing_step_fails_alone_and_its_new_key_is_not_used_again() {
     );
     assert!(first.is_ok() && matches!(failed, Err(StoreError::Closed)) && second.is_ok());
     let bench = bench.reopened().await;
-    assert_eq!(bench.store.claim_deliveries("shop", 10, 10, 10).await.unwrap().len(), 2, "both rows open");
+    assert_eq!(bench.claimed("shop", 10, 10, 10).await.len(), 2, "both rows open");
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn a_full_disk_refuses_and_the_store_goes_on_once_there_is_room() {
     let error = bench.store.put(big()).await.unwrap_err();
     assert!(error.is_full(), "{error}");
     assert!(!bench.store.writable());
-    assert_eq!(bench.store.claim_deliveries("shop", 10, 10, 10).await.unwrap().len(), 1, "reading goes on");
+    assert_eq!(bench.claimed("shop", 10, 10, 10).await.len(), 1, "reading goes on");
     limit("1000000").await.unwrap();
     assert!(matches!(bench.store.put(big()).await.unwrap(), Put::Stored { .. }));
     assert!(bench.store.writable());

@@ -56,7 +56,7 @@ async fn two_people() -> Bench {
         let delivery = bench.put(number).await;
         let mut settlement = read(&delivery, contact, (number == 3).then_some(1), &[change]);
         settlement.groups[0].memory = Some(format!("memory of {contact} {number}").into_bytes());
-        assert_eq!(bench.store.settle_read(settlement).await.unwrap(), [true]);
+        assert_eq!(bench.store.settle_read(settlement).await.unwrap().taken, [true]);
     }
     let claimed = bench.store.claim_changes("shop", 10, 9).await.unwrap();
     let row = |id: &str| claimed.iter().find(|change| change.id == id).unwrap().row;
@@ -129,9 +129,15 @@ async fn a_deleted_contact_is_forgotten_once_its_end_is_told() {
     let of_ann = sealed(&bench, "ann").await;
     let delivery = bench.put(4).await;
     let mut settlement = read(&delivery, "ann", Some(2), &[]);
-    let gone = NewChange { id: "gone".into(), kind: "contact-deleted".into(), occurred_at: 5, bytes: b"gone".to_vec() };
+    let gone = NewChange {
+        id: "gone".into(),
+        kind: "contact-deleted".into(),
+        occurred_at: 5,
+        bytes: b"gone".to_vec(),
+        made: None,
+    };
     settlement.groups[0].deliveries[0].answer = Told::Changes(vec![gone]);
-    assert_eq!(bench.store.settle_read(settlement).await.unwrap(), [true]);
+    assert_eq!(bench.store.settle_read(settlement).await.unwrap().taken, [true]);
     let claimed = bench.store.claim_changes("shop", 10, 9).await.unwrap();
     let row = claimed.iter().find(|change| change.id == "gone").unwrap().row;
     bench.store.settle_translated(translation(row, Translated::Events(vec![event("farewell", 50)]))).await.unwrap();

@@ -13,7 +13,7 @@ impl Bench {
         let mut settlement = read(&delivery, contact, None, &[]);
         settlement.now = at;
         settlement.groups[0].deliveries[0].answer = answer;
-        assert_eq!(self.store.settle_read(settlement).await.unwrap(), [true]);
+        assert_eq!(self.store.settle_read(settlement).await.unwrap().taken, [true]);
         delivery
     }
 
@@ -57,7 +57,13 @@ impl Bench {
 }
 
 fn fact(id: &str, kind: &str, occurred_at: u64) -> Told {
-    Told::Changes(vec![NewChange { id: id.into(), kind: kind.into(), occurred_at, bytes: id.as_bytes().to_vec() }])
+    Told::Changes(vec![NewChange {
+        id: id.into(),
+        kind: kind.into(),
+        occurred_at,
+        bytes: id.as_bytes().to_vec(),
+        made: None,
+    }])
 }
 
 fn silent(code: &str) -> Told {

@@ -12,7 +12,7 @@ async fn a_delivery_is_stored_once_and_comes_out_as_it_came() {
 
     let bench = bench.reopened().await;
     assert_eq!(bench.store.put(incoming(7)).await.unwrap(), Put::Known);
-    let claimed = bench.store.claim_deliveries("shop", 7, 10, 10).await.unwrap();
+    let claimed = bench.claimed("shop", 7, 10, 10).await;
     assert_eq!(claimed.len(), 2);
     assert_eq!((&claimed[0].id, &claimed[0].body), (&id, &b"body 7".to_vec()));
     assert_eq!(claimed[0].headers, incoming(7).headers);
@@ -38,12 +38,12 @@ async fn a_report_is_taken_once_a_key_and_the_key_stays_with_what_it_said() {
     }
     let cafe = Incoming { connection: Some("cafe".into()), ..report("order ann@shop.io", "c", "{1}") };
     assert!(matches!(bench.store.report(cafe).await.unwrap(), Taken::Stored { .. }), "keys are a connection's own");
-    let claimed = bench.store.claim_deliveries("shop", 7, 10, 10).await.unwrap();
+    let claimed = bench.claimed("shop", 7, 10, 10).await;
     assert_eq!(claimed.len(), 1);
     assert_eq!((&claimed[0].id, &claimed[0].origin), (&delivery, &Origin::Reported("c".into())));
     assert!(!claimed[0].webhook_id.contains("ann"), "a key may name a person: {}", claimed[0].webhook_id);
     // Read, and with that sealed for its contact: it is still known.
-    assert_eq!(bench.store.settle_read(read(&delivery, "c", None, &["fact"])).await.unwrap(), [true]);
+    assert_eq!(bench.store.settle_read(read(&delivery, "c", None, &["fact"])).await.unwrap().taken, [true]);
     assert_eq!(bench.store.report(report("order ann@shop.io", "c", "{}")).await.unwrap(), known);
     assert_eq!(bench.store.report(report("order ann@shop.io", "c", "[]")).await.unwrap(), Taken::Differs);
 }
@@ -64,7 +64,7 @@ async fn lanes_are_told_apart_and_nothing_is_claimed_before_its_time() {
     assert_eq!(bench.store.connections_waiting(3).await.unwrap(), [lane("shop", 1)]);
     assert_eq!(bench.store.deliveries_waiting("shop", 10).await.unwrap(), 4);
     assert_eq!(bench.store.deliveries_waiting("shop", 2).await.unwrap(), 2, "counted so far and no further");
-    let claimed = bench.store.claim_deliveries("shop", 10, 2, 2).await.unwrap();
+    let claimed = bench.claimed("shop", 10, 2, 2).await;
     assert_eq!(claimed.iter().map(|delivery| delivery.received_at).collect::<Vec<_>>(), [1, 2]);
 }
 
@@ -77,7 +77,7 @@ async fn a_held_delivery_waits_for_its_location() {
     assert_eq!(bench.store.status(10).await.unwrap().held.len(), 2);
     assert_eq!(bench.store.adopt("crm", "loc", "shop").await.unwrap(), 1);
     assert_eq!(bench.store.adopt("crm", "loc", "shop").await.unwrap(), 0);
-    assert_eq!(bench.store.claim_deliveries("shop", 10, 10, 10).await.unwrap()[0].body, b"body 1");
+    assert_eq!(bench.claimed("shop", 10, 10, 10).await[0].body, b"body 1");
 }
 
 #[tokio::test]
@@ -90,17 +90,17 @@ async fn memory_that_moved_on_leaves_its_group_unwritten() {
         settlement
     };
     let ann = ["ann".to_owned(), "bob".to_owned()];
-    assert_eq!(bench.store.settle_read(remembering(&first, None, "one")).await.unwrap(), [true]);
-    assert_eq!(bench.store.settle_read(remembering(&second, None, "stale")).await.unwrap(), [false]);
+    assert_eq!(bench.store.settle_read(remembering(&first, None, "one")).await.unwrap().taken, [true]);
+    assert_eq!(bench.store.settle_read(remembering(&second, None, "stale")).await.unwrap().taken, [false]);
 
     let memories = bench.store.memories("shop", &ann).await.unwrap();
     assert!(memories[0] == Some(Remembered { version: 1, bytes: b"one".to_vec() }) && memories[1].is_none());
-    assert_eq!(bench.store.claim_deliveries("shop", 10, 10, 10).await.unwrap()[0].id, second, "still waits");
+    assert_eq!(bench.claimed("shop", 10, 10, 10).await[0].id, second, "still waits");
     assert_eq!(bench.store.claim_changes("shop", 10, 10).await.unwrap().len(), 1);
 
-    assert_eq!(bench.store.settle_read(remembering(&second, Some(1), "two")).await.unwrap(), [true]);
+    assert_eq!(bench.store.settle_read(remembering(&second, Some(1), "two")).await.unwrap().taken, [true]);
     assert_eq!(bench.store.memories("shop", &ann).await.unwrap()[0].as_ref().unwrap().version, 2);
-    assert!(bench.store.claim_deliveries("shop", 10, 10, 10).await.unwrap().is_empty());
+    assert!(bench.claimed("shop", 10, 10, 10).await.is_empty());
 }
 
 #[tokio::test]
@@ -110,8 +110,8 @@ async fn one_stale_contact_does_not_hold_its_neighbours() {
     let mut both = read(&ann, "ann", Some(9), &["a"]);
     both.groups.extend(read(&bob, "bob", None, &["b"]).groups);
     both.catalogue = Some(b"fields".to_vec());
-    assert_eq!(bench.store.settle_read(both).await.unwrap(), [false, true]);
-    assert_eq!(bench.store.claim_deliveries("shop", 10, 10, 10).await.unwrap()[0].id, ann);
+    assert_eq!(bench.store.settle_read(both).await.unwrap().taken, [false, true]);
+    assert_eq!(bench.claimed("shop", 10, 10, 10).await[0].id, ann);
     assert_eq!(bench.store.catalogue("shop").await.unwrap(), Some(b"fields".to_vec()));
     assert_eq!(bench.store.catalogue("cafe").await.unwrap(), None);
 }
@@ -146,8 +146,8 @@ async fn a_retried_delivery_comes_back_at_its_time_and_counts_its_tries() {
         settlement.groups[0].deliveries[0].answer = answer;
         bench.store.settle_read(settlement).await.unwrap();
     }
-    assert!(bench.store.claim_deliveries("shop", 49, 10, 10).await.unwrap().is_empty());
-    let again = bench.store.claim_deliveries("shop", 50, 10, 10).await.unwrap();
+    assert!(bench.claimed("shop", 49, 10, 10).await.is_empty());
+    let again = bench.claimed("shop", 50, 10, 10).await;
     // Sealed anew under the contact's key by now, and it still opens.
     assert_eq!((again[0].tries, again[0].body.as_slice()), (1, b"body 1".as_slice()));
     let shop = &bench.store.status(50).await.unwrap().connections["shop"];
@@ -164,6 +164,6 @@ async fn a_damaged_row_dies_and_its_neighbours_are_claimed() {
         .write("damage", 0, |rows| Ok(rows.db.execute("UPDATE inbox SET sealed = zeroblob(90) WHERE row = 1", [])?))
         .await
         .unwrap();
-    assert_eq!(bench.store.claim_deliveries("shop", 10, 10, 10).await.unwrap().len(), 1);
+    assert_eq!(bench.claimed("shop", 10, 10, 10).await.len(), 1);
     assert_eq!(bench.store.status(10).await.unwrap().connections["shop"].dead, 1);
 }

@@ -94,11 +94,7 @@ async fn a_held_delivery_is_looked_at_once() {
 
     assert_eq!(bench.store.adopt("crm", "l2", "cafe").await.unwrap(), 1, "it waited for its connection");
     bench.store.settle_met(vec![met(&ids[0], "INSTALL", true)]).await.unwrap();
-    assert_eq!(
-        bench.store.claim_deliveries("cafe", 9, 9, 9).await.unwrap()[0].id,
-        ids[0],
-        "held no more, and left alone"
-    );
+    assert_eq!(bench.claimed("cafe", 9, 9, 9).await[0].id, ids[0], "held no more, and left alone");
     let retention = Retention { webhook_ids_ms: 900, held_ms: 900, done_ms: 10, ..retention::RETENTION };
     assert_eq!(bench.store.sweep(100, retention).await.unwrap().deliveries, 1, "a word about the app leaves too");
 }

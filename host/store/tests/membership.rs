@@ -6,7 +6,7 @@ use super::*;
 async fn fact(bench: &Bench) -> i64 {
     let number = 2_000 + bench.store.status(50).await.unwrap().connections.get("shop").map_or(0, |shop| shop.done);
     let (delivery, id) = (bench.put(number).await, format!("fact {number}"));
-    assert_eq!(bench.store.settle_read(read(&delivery, "ann", None, &[&id])).await.unwrap(), [true]);
+    assert_eq!(bench.store.settle_read(read(&delivery, "ann", None, &[&id])).await.unwrap().taken, [true]);
     bench.store.claim_changes("shop", 50, 10).await.unwrap()[0].row
 }
 
@@ -23,7 +23,7 @@ async fn wished(bench: &Bench, at: u64, join: bool, person: &str) -> bool {
     };
     let before = bench.store.status(50).await.unwrap().changes.done;
     let mut settlement = translation(row, Translated::Events(Vec::new()));
-    settlement.items[0].wishes.push(wish);
+    settlement.items[0].made.wishes.push(wish);
     bench.store.settle_translated(settlement).await.unwrap();
     bench.store.status(50).await.unwrap().changes.done > before
 }
@@ -100,7 +100,7 @@ async fn withdrawn_consent_is_a_leave_unless_a_later_wish_is_known() {
         let row = fact(&bench).await;
         let skip = Translated::Skip { code: "no-rule".into(), rule: None, reason: "none".into() };
         let mut settlement = translation(row, skip);
-        settlement.items[0].withdrawn_at = Some(at);
+        settlement.items[0].made.withdrawn_at = Some(at);
         bench.store.settle_translated(settlement).await.unwrap();
         assert_eq!(claim(&bench).await.map(|(join, _)| join), leaves.then_some(false), "{at}");
     }

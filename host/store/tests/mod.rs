@@ -1,5 +1,6 @@
 //! The store on a real disk: what its steps promise.
 
+mod at_once;
 mod auditing;
 mod brake;
 mod commands;
@@ -54,11 +55,17 @@ impl Bench {
         }
     }
 
+    /// What there is to read of a connection, where there is room for so many and for so many rows of a sweep.
+    async fn claimed(&self, connection: &str, now: u64, deliveries: usize, swept: usize) -> Vec<StoredDelivery> {
+        let room = move |_| Room { deliveries, swept };
+        self.store.claim_deliveries(connection, now, room).await.unwrap().deliveries
+    }
+
     /// Brings changes with these ids in through a delivery each, at time 10. Returns their rows.
     async fn told(&self, ids: &[&str]) -> Vec<i64> {
         for (number, id) in (1_000..).zip(ids) {
             let delivery = self.put(number).await;
-            assert_eq!(self.store.settle_read(read(&delivery, "ann", None, &[id])).await.unwrap(), [true]);
+            assert_eq!(self.store.settle_read(read(&delivery, "ann", None, &[id])).await.unwrap().taken, [true]);
         }
         let claimed = self.store.claim_changes("shop", 10, 100).await.unwrap();
         assert_eq!(claimed.iter().map(|change| change.id.as_str()).collect::<Vec<_>>(), ids);
@@ -104,7 +111,13 @@ fn incoming(number: u64) -> Incoming {
 fn read(delivery: &str, contact: &str, expected: Option<u64>, changes: &[&str]) -> ReadSettlement {
     let changes = changes
         .iter()
-        .map(|id| NewChange { id: (*id).into(), kind: "tag".into(), occurred_at: 5, bytes: id.as_bytes().to_vec() })
+        .map(|id| NewChange {
+            id: (*id).into(),
+            kind: "tag".into(),
+            occurred_at: 5,
+            bytes: id.as_bytes().to_vec(),
+            made: None,
+        })
         .collect();
     let delivery = ReadDelivery { id: delivery.into(), kind: "ContactTag".into(), answer: Told::Changes(changes) };
     ReadSettlement {
@@ -119,6 +132,7 @@ fn read(delivery: &str, contact: &str, expected: Option<u64>, changes: &[&str]) 
             gaps: Vec::new(),
         }],
         catalogue: None,
+        generation: None,
     }
 }
 
@@ -136,11 +150,7 @@ fn event(id: &str, deadline: u64) -> NewEvent {
 }
 
 fn translation(row: i64, answer: Translated) -> TranslationSettlement {
-    TranslationSettlement {
-        generation: 1,
-        now: 20,
-        items: vec![TranslatedChange { row, answer, commands: Vec::new(), wishes: Vec::new(), withdrawn_at: None }],
-    }
+    TranslationSettlement { generation: 1, now: 20, items: vec![TranslatedChange { row, made: Made::only(answer) }] }
 }
 
 fn shipped(attempt: i64, items: Vec<(i64, Verdict)>) -> ShipSettlement {

@@ -33,7 +33,7 @@ async fn a_page_and_its_cursor_are_stored_and_a_row_is_a_delivery_once() {
     let state = bench.store.poll_state("shop", Sweep::Updates).await.unwrap().unwrap();
     assert_eq!((state.cursor.as_deref(), state.more, state.pages), (Some("c2"), false, 2));
     assert_eq!((state.started_at, state.page_at, state.finished_at), (100, 120, Some(120)));
-    let claimed = bench.store.claim_deliveries("shop", 200, 10, 10).await.unwrap();
+    let claimed = bench.claimed("shop", 200, 10, 10).await;
     assert_eq!(
         claimed.iter().map(|row| (row.webhook_id.as_str(), &row.origin, row.body.as_slice())).collect::<Vec<_>>(),
         [
@@ -65,13 +65,13 @@ async fn a_failing_row_leaves_neither_rows_nor_cursor() {
     assert!(bench.store.put_page(page(&["bob@1", "bad"], Some("c2"), false, 120)).await.is_err());
     let state = bench.store.poll_state("shop", Sweep::Updates).await.unwrap().unwrap();
     assert_eq!((state.cursor.as_deref(), state.more, state.pages), (Some("c1"), true, 1));
-    assert_eq!(bench.store.claim_deliveries("shop", 200, 10, 10).await.unwrap().len(), 1);
+    assert_eq!(bench.claimed("shop", 200, 10, 10).await.len(), 1);
 
     let forget = "DROP TRIGGER refuse; CREATE TRIGGER refuse BEFORE UPDATE ON poll
                   BEGIN SELECT RAISE(ABORT, 'refused'); END";
     bench.store.write("test", 0, move |rows| Ok(rows.db.execute_batch(forget)?)).await.unwrap();
     assert!(bench.store.put_page(page(&["bob@1"], Some("c2"), false, 120)).await.is_err());
-    assert_eq!(bench.store.claim_deliveries("shop", 200, 10, 10).await.unwrap().len(), 1, "no row without its cursor");
+    assert_eq!(bench.claimed("shop", 200, 10, 10).await.len(), 1, "no row without its cursor");
 }
 
 #[tokio::test]

@@ -106,7 +106,7 @@ async fn deliveries_and_changes_go_again_and_are_given_up_too() {
     let decided = bench.store.decide(Pick::Named(names.clone()), decision(None)).await.unwrap();
     assert_eq!(decided.changed, 2);
     assert_eq!(bench.store.claim_changes("shop", 50, 9).await.unwrap()[0].id, "fact");
-    assert_eq!(bench.store.claim_deliveries("shop", 50, 9, 9).await.unwrap()[0].id, delivery);
+    assert_eq!(bench.claimed("shop", 50, 9, 9).await[0].id, delivery);
     let decided = bench.store.decide(Pick::Named(names), decision(Some("no"))).await.unwrap();
     assert_eq!(decided.changed, 2);
     let status = bench.store.status(60).await.unwrap();
@@ -166,7 +166,7 @@ async fn commands_go_again_are_given_up_and_end_with_their_contact() {
         bytes: b"tags".to_vec(),
     };
     let mut settlement = translation(change, Translated::Events(Vec::new()));
-    settlement.items[0].commands = ["one", "two", "three"].map(command).into();
+    settlement.items[0].made.commands = ["one", "two", "three"].map(command).into();
     bench.store.settle_translated(settlement).await.unwrap();
     let claimed = bench.store.claim_commands("shop", 20, 9).await.unwrap();
     assert_eq!(claimed.len(), 3);

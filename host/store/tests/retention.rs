@@ -137,7 +137,7 @@ async fn what_is_dead_leaves_late_and_its_ids_stay_told() {
     );
     assert_eq!(bench.store.sweep(1_600, retention).await.unwrap().changes, 1);
     let later = bench.put(77).await;
-    assert_eq!(bench.store.settle_read(read(&later, "ann", None, &["again"])).await.unwrap(), [true]);
+    assert_eq!(bench.store.settle_read(read(&later, "ann", None, &["again"])).await.unwrap().taken, [true]);
     let row = bench.store.claim_changes("shop", 10, 9).await.unwrap()[0].row;
     bench.store.settle_translated(translation(row, Translated::Events(vec![event("a", 900)]))).await.unwrap();
     assert!(bench.store.claim_events("ads", 30, 9, "sink").await.unwrap().is_none());
