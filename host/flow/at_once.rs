@@ -54,9 +54,7 @@ impl Flow {
             }
         };
         self.metrics.received(Kind::Transform, &connection.mapper, changes.len());
-        if let Some(estimate) = tale::quality_of(&answers) {
-            connection.destinations.iter().for_each(|to| self.metrics.quality(&to.name, estimate));
-        }
+        self.note_quality(connection, &answers);
         let answered = changes.iter().zip(&answers);
         let mut all: HashMap<&str, (&'static str, Made)> = answered
             .map(|(change, answer)| (change.id.as_str(), (kind(&change.trigger), made(connection, change, answer))))

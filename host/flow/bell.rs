@@ -1,44 +1,37 @@
 //! Bells: what a step's work is announced by. Who knows whose lane has something to do says so; who does not has all of them looked at.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-/// One step's bell.
+/// One step's bell, and the lanes that it was rung for.
 #[derive(Default)]
 pub struct Bell {
     rung: Notify,
-    heard: Mutex<Heard>,
+    called: Mutex<Called>,
 }
 
-/// What was rung for since somebody listened last.
+/// The lanes that have something to do, each once, in the order they came.
 #[derive(Default)]
-pub(super) struct Heard {
-    /// The lanes that have something to do, in the order of their ringing.
-    pub(super) lanes: Lanes,
-    /// Whether others may have too.
-    pub(super) all: bool,
-}
-
-/// Names of lanes, each once, in the order they came.
-#[derive(Default)]
-pub(super) struct Lanes {
+struct Called {
     order: VecDeque<String>,
     known: HashSet<String>,
+    /// Whether others may have too.
+    all: bool,
 }
 
 impl Bell {
     /// A lane has something to do.
     pub fn ring(&self, lane: &str) {
-        self.heard(|heard| heard.lanes.add(lane));
+        self.add(lane);
         self.rung.notify_one();
     }
 
     /// Some lane may have something to do.
     pub fn ring_all(&self) {
-        self.heard(|heard| heard.all = true);
+        self.called().all = true;
         self.rung.notify_one();
     }
 
@@ -47,44 +40,51 @@ impl Bell {
         self.rung.notified()
     }
 
-    /// What was rung for.
-    pub(super) fn take(&self) -> Heard {
-        self.heard(std::mem::take)
+    /// Whether it was rung for all since this was asked last.
+    pub(super) fn was_rung_for_all(&self) -> bool {
+        std::mem::take(&mut self.called().all)
     }
 
-    fn heard<T>(&self, change: impl FnOnce(&mut Heard) -> T) -> T {
-        change(&mut self.heard.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Lanes {
-    pub(super) fn add(&mut self, name: &str) {
-        if !self.known.contains(name) {
-            self.known.insert(name.to_owned());
-            self.order.push_back(name.to_owned());
+    /// A lane has something to do, for who listens already.
+    pub(super) fn add(&self, lane: &str) {
+        let mut called = self.called();
+        if !called.known.contains(lane) {
+            called.known.insert(lane.to_owned());
+            called.order.push_back(lane.to_owned());
         }
     }
 
-    /// Takes those out that may go on now; the others keep their places.
-    pub(super) fn take_if(&mut self, mut may: impl FnMut(&str) -> bool) {
-        let known = &mut self.known;
-        self.order.retain(|name| {
-            let takes = may(name);
-            if takes {
-                known.remove(name);
+    /// Takes those lanes out that may go on now; the others keep their places.
+    pub(super) fn take_if(&self, mut may: impl FnMut(&str) -> bool) {
+        let Called { order, known, .. } = &mut *self.called();
+        order.retain(|lane| {
+            let goes = may(lane);
+            if goes {
+                known.remove(lane);
             }
-            !takes
+            !goes
         });
     }
 
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.order.iter().map(String::as_str)
+    fn called(&self) -> MutexGuard<'_, Called> {
+        self.called.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Bell, Lanes};
+    use super::Bell;
+
+    /// The lanes that go on, if all may but these.
+    fn gone(bell: &Bell, but: &[&str]) -> Vec<String> {
+        let mut gone = Vec::new();
+        bell.take_if(|lane| {
+            let may = !but.contains(&lane);
+            gone.extend(may.then(|| lane.to_owned()));
+            may
+        });
+        gone
+    }
 
     #[tokio::test]
     async fn what_was_rung_for_before_anybody_waited_is_heard_once_in_its_order() {
@@ -93,26 +93,19 @@ mod tests {
             bell.ring(lane);
         }
         bell.rung().await;
-        let heard = bell.take();
-        assert_eq!((heard.lanes.names().collect::<Vec<_>>(), heard.all), (vec!["b", "a"], false));
+        assert_eq!((gone(&bell, &[]), bell.was_rung_for_all()), (vec!["b".to_owned(), "a".to_owned()], false));
         bell.ring_all();
         bell.rung().await;
-        let heard = bell.take();
-        assert!(heard.all && heard.lanes.names().next().is_none());
+        assert!(bell.was_rung_for_all() && gone(&bell, &[]).is_empty());
+        assert!(!bell.was_rung_for_all(), "once");
     }
 
     #[test]
     fn a_lane_that_may_not_go_on_keeps_its_place_and_one_that_went_may_come_again() {
-        let mut lanes = Lanes::default();
-        ["a", "b", "c"].iter().for_each(|lane| lanes.add(lane));
-        let mut went = Vec::new();
-        lanes.take_if(|lane| {
-            let may = lane != "b";
-            went.extend(may.then(|| lane.to_owned()));
-            may
-        });
-        assert_eq!(went, ["a", "c"]);
-        ["a", "b"].iter().for_each(|lane| lanes.add(lane));
-        assert_eq!(lanes.names().collect::<Vec<_>>(), ["b", "a"]);
+        let bell = Bell::default();
+        ["a", "b", "c"].iter().for_each(|lane| bell.add(lane));
+        assert_eq!(gone(&bell, &["b"]), ["a", "c"]);
+        ["a", "b"].iter().for_each(|lane| bell.add(lane));
+        assert_eq!(gone(&bell, &[]), ["b", "a"]);
     }
 }

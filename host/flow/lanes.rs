@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::task::{JoinError, JoinSet};
 
 use super::Flow;
-use super::bell::{Bell, Lanes};
+use super::bell::Bell;
 use crate::clock::Millis;
 use crate::store::{StoreError, Waiting};
 
@@ -96,23 +96,20 @@ impl Flow {
         let bell = self.bell(step);
         let mut busy: HashMap<String, usize> = HashMap::new();
         let mut lanes: JoinSet<Ended> = JoinSet::new();
-        let mut called = Lanes::default();
         let mut looked: Option<Instant> = None;
         while !self.stopping() {
             // Asked for before looking, so that what arrives in between wakes the loop.
             let rung = bell.rung();
-            let heard = bell.take();
-            heard.lanes.names().for_each(|name| called.add(name));
-            if heard.all || looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
+            if bell.was_rung_for_all() || looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
                 looked = Some(Instant::now());
                 match self.waiting(step).await {
-                    Ok(names) => names.iter().for_each(|name| called.add(name)),
+                    Ok(names) => names.iter().for_each(|name| bell.add(name)),
                     Err(error) => tracing::error!(?step, %error, "cannot look for work"),
                 }
             }
             // One moment for the look and for the sleep behind it: a nap that ended between two would be slept through.
             let now = self.clock.now_ms();
-            called.take_if(|name| {
+            bell.take_if(|name| {
                 let running = busy.get(name).copied().unwrap_or_default();
                 let may = !self.naps.sleeps(step, name, now)
                     && running < self.width(step, name)
@@ -137,7 +134,7 @@ impl Flow {
             }
             for one in ended {
                 match ended_one(step, &mut busy, one) {
-                    Some((name, Left::More)) => called.add(&name),
+                    Some((name, Left::More)) => bell.add(&name),
                     Some((_, Left::Nothing)) => {}
                     Some((_, Left::Unknown)) | None => looked = None,
                 }

@@ -50,7 +50,7 @@ impl Flow {
     /// Reads one batch, no larger than the location's allowance has room for; how many deliveries it held, and whether more wait.
     pub async fn read_once(&self, name: &str) -> Result<Worked, StoreError> {
         let Some(connection) = self.plan().connections.get(name).cloned() else { return Ok(Worked::default()) };
-        let place = self.places.acquire().await.ok();
+        let place = self.places.acquire().await;
         if self.is_paused(name) {
             return Ok(Worked::default());
         }
@@ -86,7 +86,7 @@ impl Flow {
         if !groups.is_empty() {
             self.read_groups(&connection, groups, &mut read, &mut written, Some(reserved)).await?;
         }
-        let place = self.places.acquire().await.ok();
+        let place = self.places.acquire().await;
         let Read { mut settled, changes, catalogue, is_read_anew, leaves } = read;
         let tales = tale::of_read(self, &connection, &settled, began.elapsed());
         let at_once = self.translate_at_once(&connection, &mut settled, &changes).await;

@@ -115,7 +115,7 @@ pub(super) fn of_translated<'a>(
     took: Duration,
 ) -> Tale {
     let mut tale = Tale::new(Kind::Transform, &connection.mapper);
-    let is_followed = flow.is_followed();
+    let digest = flow.is_followed().then(|| generation.mapper.loaded().digest.to_string());
     for (made, kind, delivery) in items {
         let (mut events, mut rules) = (Vec::new(), Vec::new());
         let (outcome, why) = match &made.answer {
@@ -140,12 +140,12 @@ pub(super) fn of_translated<'a>(
                 ("dead", Some(reason))
             }
         };
-        if is_followed {
+        if let Some(digest) = &digest {
             tale.whats.push(What::Translated {
                 connection: connection.name.clone(),
                 mapper: connection.mapper.clone(),
                 generation: generation.id,
-                digest: generation.mapper.loaded().digest.to_string(),
+                digest: digest.clone(),
                 delivery: delivery.map(str::to_owned),
                 kind: kind.to_owned(),
                 outcome: outcome.to_owned(),

@@ -56,11 +56,12 @@ impl Flow {
             None => (translate_each(&generation.mapper, &changes).await, 0),
             Some(_) => timed(translate_each(&generation.mapper, &changes)).await,
         };
-        if let Some(estimate) = tale::quality_of(&answers) {
-            connection.destinations.iter().for_each(|to| self.metrics.quality(&to.name, estimate));
-        }
-        let kinds: HashMap<i64, &str> =
-            rows.iter().copied().zip(changes.iter().map(|change| kind(&change.trigger))).collect();
+        self.note_quality(&connection, &answers);
+        let kinds: HashMap<i64, &str> = if self.is_followed() {
+            rows.iter().copied().zip(changes.iter().map(|change| kind(&change.trigger))).collect()
+        } else {
+            HashMap::new()
+        };
         let answered = rows.iter().zip(&changes).zip(&answers);
         items.extend(answered.map(|((row, change), answer)| {
             let made = made(&connection, change, answer);
@@ -83,6 +84,13 @@ impl Flow {
         }
         wakes.wake(self);
         Ok(count)
+    }
+
+    /// Estimates the match quality of what a batch proposes, for each destination.
+    pub(super) fn note_quality(&self, connection: &Connection, answers: &[Result<Translation, Fault>]) {
+        if let Some(estimate) = tale::quality_of(answers) {
+            connection.destinations.iter().for_each(|to| self.metrics.quality(&to.name, estimate));
+        }
     }
 
     /// Makes known which rules are held up from now on.

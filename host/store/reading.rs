@@ -128,6 +128,8 @@ struct Reading<'a> {
     settlement: &'a ReadSettlement,
     /// By what and when the changes were translated that were; none if nothing of it may be taken.
     translation: Option<TranslationSettlement>,
+    /// What says what they were made by, once that is known.
+    making: Option<i64>,
     pace: Pace,
     settled: SettledRead,
 }
@@ -140,7 +142,7 @@ impl<'a> Reading<'a> {
             }
             _ => None,
         };
-        Ok(Self { settlement, translation, pace: Pace::default(), settled: SettledRead::default() })
+        Ok(Self { settlement, translation, making: None, pace: Pace::default(), settled: SettledRead::default() })
     }
 }
 
@@ -313,7 +315,11 @@ impl Rows<'_> {
             reading.settled.waits = true;
             return Ok(());
         };
-        let making = || self.making(source_digest, by.generation);
+        let known = &mut reading.making;
+        let making = || match *known {
+            Some(making) => Ok(making),
+            None => Ok(*known.insert(self.making(source_digest, by.generation)?)),
+        };
         let taken = self.take_made(by, (row, owner), made, making, &mut reading.pace)?;
         if becomes != Some(taken) {
             self.become_of(row, by, &taken)?;

@@ -12,18 +12,15 @@ use crate::settings::ContactFrom;
 /// Field name (the contract's) to digest. A field that is empty is not in it.
 pub type Fields = BTreeMap<String, String>;
 
-/// What the fields hold, before it is digested.
-type Values = BTreeMap<String, String>;
-
 /// Every field that `contact-updated` speaks of: where contacts are taken from webhooks, what webhooks and the API spell alike. Tags and consent have
 /// triggers of their own.
 pub fn fields(contact: &Contact, from: ContactFrom) -> Fields {
-    digested(&contact.id, values(contact, from))
+    digested(&contact.id, carried_values(contact).chain(other_values(contact, from)))
 }
 
 /// The fields a contact webhook carries as the API does.
 pub fn carried(contact: &Contact) -> Fields {
-    digested(&contact.id, carried_values(contact).collect())
+    digested(&contact.id, carried_values(contact))
 }
 
 /// The fields when a webhook of the contact was sent, for a contact fetched that has moved on since: what such a webhook carries is its word, also
@@ -37,33 +34,29 @@ pub fn at_webhook(webhook: &Contact, fetched: &Contact, from: ContactFrom) -> Fi
         phones: later(&fetched.phones, &webhook.phones),
         ..fetched.clone()
     };
-    let mut values = values(&then, from);
-    for (name, _) in carried_values(fetched) {
-        values.remove(&name);
-    }
-    values.extend(carried_values(webhook));
-    digested(&fetched.id, values)
+    digested(&fetched.id, carried_values(webhook).chain(other_values(&then, from)))
 }
 
-fn digested(contact: &str, values: Values) -> Fields {
+fn digested(contact: &str, values: impl Iterator<Item = (String, String)>) -> Fields {
     let digest = |(name, value): (String, String)| {
         let digest = digest::hex(&[contact, &name, &value], 12);
         (name, digest)
     };
-    values.into_iter().map(digest).collect()
+    values.map(digest).collect()
 }
 
-fn values(contact: &Contact, from: ContactFrom) -> Values {
-    let mut values: Values = carried_values(contact).collect();
+/// What a field holds that no contact webhook carries as the API does.
+fn other_values(contact: &Contact, from: ContactFrom) -> impl Iterator<Item = (String, String)> {
+    let mut values = Vec::new();
     let mut put = |name: &str, value: String| {
         if !value.is_empty() {
-            values.insert(name.into(), value);
+            values.push((name.to_owned(), value));
         }
     };
     if from == ContactFrom::Webhook {
         put("emails", contact.emails.first().cloned().unwrap_or_default());
         put("phones", contact.phones.first().cloned().unwrap_or_default());
-        return values;
+        return values.into_iter();
     }
     // Derived where the parts are known: a new first name is one change, not two.
     if contact.first_name.is_none() && contact.last_name.is_none() {
@@ -75,7 +68,7 @@ fn values(contact: &Contact, from: ContactFrom) -> Values {
     put("business", contact.business.clone().unwrap_or_default());
     put("first-touch", contact.first_touch.as_ref().map(touch).unwrap_or_default());
     put("last-touch", contact.last_touch.as_ref().map(touch).unwrap_or_default());
-    values
+    values.into_iter()
 }
 
 fn carried_values(contact: &Contact) -> impl Iterator<Item = (String, String)> {
