@@ -160,29 +160,37 @@ async fn drained_while_it_moves(sandbox: &Sandbox, convey: &Convey, expected: us
     convey.drained().await;
 }
 
-/// The same in real time, at two hundred events a second: so many seconds down, half as many with a bad token. The full length is 7200.
+/// So many seconds, if the environment does not say how many.
+fn seconds(variable: &str, otherwise: usize) -> usize {
+    std::env::var(variable).map_or(otherwise, |text| text.parse().unwrap())
+}
+
+/// The same in real time, at two hundred events a second: so many seconds down, half as many with a bad token unless that is said too. The full length
+/// is 7200.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes as long as CONVEY_SOAK_SECONDS says and half of that again: run by hand, with --release"]
+#[ignore = "takes as long as CONVEY_SOAK_SECONDS and CONVEY_SOAK_REFUSED_SECONDS say: run by hand, with --release"]
 #[expect(clippy::print_stderr, reason = "the figures are what the test is run for")]
 #[expect(clippy::disallowed_methods, reason = "how long it takes is the caller's choice")]
 async fn a_soak_without_the_platform_and_with_a_bad_token_loses_nothing() {
     const EACH_SECOND: usize = 200;
-    let seconds: usize = std::env::var("CONVEY_SOAK_SECONDS").map_or(7_200, |text| text.parse().unwrap());
+    let down = seconds("CONVEY_SOAK_SECONDS", 7_200);
+    let refused = seconds("CONVEY_SOAK_REFUSED_SECONDS", down / 2);
     let (sandbox, mut convey) = at_rest(ONCE, false, 9_000).await;
     let (idle, before) = (resident_kib(convey.pid()).unwrap(), sandbox.accepted_count());
     let watch = Watch::of(convey.pid());
+    let asked_before = asked(&sandbox, "ads", EVENTS).await;
     goes_down(&sandbox);
-    let mut taken = played(&sandbox, &convey, EACH_SECOND * seconds, EACH_SECOND as f64).await.len();
-    let down = asked(&sandbox, "ads", EVENTS).await;
+    let mut taken = played(&sandbox, &convey, EACH_SECOND * down, EACH_SECOND as f64).await.len();
+    let in_vain = asked(&sandbox, "ads", EVENTS).await - asked_before;
     refuses(&sandbox, &convey);
-    taken += played(&sandbox, &convey, EACH_SECOND * seconds / 2, EACH_SECOND as f64).await.len();
+    taken += played(&sandbox, &convey, EACH_SECOND * refused, EACH_SECOND as f64).await.len();
     eventually("the destination rests", async || is_resting(&convey).await?.then_some(())).await;
     convey.file("ads.token", &sandbox.summary().ads_token);
     let well = Instant::now();
     drained_while_it_moves(&sandbox, &convey, before + taken).await;
     let most = watch.most_kib();
     eprintln!(
-        "{taken} events waited, {down} requests in vain; {} MiB idle, {} MiB at most; all told {:.0?} after the token worked again",
+        "{taken} events waited, {in_vain} requests in vain while it was down; {} MiB idle, {} MiB at most; all told {:.0?} after the token worked again",
         idle / 1_024,
         most / 1_024,
         well.elapsed()
