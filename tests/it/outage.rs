@@ -161,6 +161,7 @@ async fn drained_while_it_moves(sandbox: &Sandbox, convey: &Convey, expected: us
 }
 
 /// So many seconds, if the environment does not say how many.
+#[expect(clippy::disallowed_methods, reason = "how long it takes is the caller's choice")]
 fn seconds(variable: &str, otherwise: usize) -> usize {
     std::env::var(variable).map_or(otherwise, |text| text.parse().unwrap())
 }
@@ -170,7 +171,6 @@ fn seconds(variable: &str, otherwise: usize) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes as long as CONVEY_SOAK_SECONDS and CONVEY_SOAK_REFUSED_SECONDS say: run by hand, with --release"]
 #[expect(clippy::print_stderr, reason = "the figures are what the test is run for")]
-#[expect(clippy::disallowed_methods, reason = "how long it takes is the caller's choice")]
 async fn a_soak_without_the_platform_and_with_a_bad_token_loses_nothing() {
     const EACH_SECOND: usize = 200;
     let down = seconds("CONVEY_SOAK_SECONDS", 7_200);
