@@ -14,6 +14,8 @@ use crate::rig::{Convey, PATIENCE, accepted_ids, asked, eventually, options};
 const FLAT_KIB: u64 = 64 * 1_024;
 /// Deliveries a second where time is not what it is about: a busy hour's, not all that the machine can do.
 const RATE: f64 = 400.0;
+/// Deliveries that may wait: more than come in three hours at two hundred a second.
+const HIGH_WATER: u64 = 3_000_000;
 const EVENTS: &str = "POST /{version}/{object}/events";
 
 /// Three events of every new contact.
@@ -43,7 +45,8 @@ async fn at_rest(rules: &str, clocked: bool, contacts: usize) -> (Sandbox, Conve
     let mut convey = Convey::new(&sandbox.summary()).configure(|text| {
         *text = text
             .replace("\"builtin:rules\"\n", "\"builtin:rules\"\nsettings = \"rules.toml\"\n")
-            .replace("brake_times = 0\n", "brake_times = 0\nin_flight = 1\n");
+            .replace("brake_times = 0\n", "brake_times = 0\nin_flight = 1\n")
+            .replace("[admin]", &format!("high_water = {HIGH_WATER}\n[admin]"));
     });
     convey.file("rules.toml", rules);
     if clocked {
